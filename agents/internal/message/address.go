@@ -1,0 +1,259 @@
+package message
+
+import (
+	"strings"
+
+	sipgo "github.com/emiago/sipgo/sip"
+)
+
+// Param is a header parameter; Value is as it stands, quotes included.
+type Param struct{ Name, Value string }
+
+// Params keeps header parameters in order; names compare without case (RFC
+// 3261 section 7.3.1).
+type Params []Param
+
+// Get is the value of a parameter without its quotes.
+func (p Params) Get(name string) (value string, ok bool) {
+	for _, q := range p {
+		if strings.EqualFold(q.Name, name) {
+			return Unquote(q.Value), true
+		}
+	}
+	return "", false
+}
+
+// With is p with one parameter set; p itself stays as it is.
+func (p Params) With(name, value string) Params {
+	out := make(Params, 0, len(p)+1)
+	found := false
+	for _, q := range p {
+		if strings.EqualFold(q.Name, name) {
+			if found {
+				continue
+			}
+			q.Value, found = value, true
+		}
+		out = append(out, q)
+	}
+	if !found {
+		out = append(out, Param{name, value})
+	}
+	return out
+}
+
+// Without is p less one parameter.
+func (p Params) Without(name string) Params {
+	out := make(Params, 0, len(p))
+	for _, q := range p {
+		if !strings.EqualFold(q.Name, name) {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+func (p Params) write(b *strings.Builder) {
+	for _, q := range p {
+		b.WriteByte(';')
+		b.WriteString(q.Name)
+		if q.Value != "" {
+			b.WriteByte('=')
+			b.WriteString(q.Value)
+		}
+	}
+}
+
+// Address is a name-addr or addr-spec with its header parameters (RFC 3261
+// section 20.10): From, To, Contact, Route, P-Asserted-Identity and their like.
+type Address struct {
+	Display string // without quotes
+	URI     URI
+	Params  Params
+}
+
+// ParseAddress reads one address. "*" (Contact in REGISTER) gives a URI whose
+// Wildcard is set.
+func ParseAddress(s string) (Address, error) {
+	var a Address
+	s = strings.TrimSpace(s)
+	bad := func(what string) (Address, error) {
+		return Address{}, &ParseError{Status: 400, Where: "address", What: what + " in " + quoteClip(s)}
+	}
+	rest := s
+	if open := indexOutsideQuotes(s, '<'); open >= 0 {
+		a.Display = Unquote(strings.TrimSpace(s[:open]))
+		end := strings.IndexByte(s[open:], '>')
+		if end < 0 {
+			return bad("no closing angle bracket")
+		}
+		uri, err := ParseURI(s[open+1 : open+end])
+		if err != nil {
+			return Address{}, err
+		}
+		a.URI, rest = uri, s[open+end+1:]
+	} else {
+		end := strings.IndexByte(s, ';')
+		if end < 0 {
+			end = len(s)
+		}
+		// RFC 3261 section 20.10: without brackets no comma, question mark or
+		// semicolon belongs to the URI.
+		uri, err := ParseURI(strings.TrimSpace(s[:end]))
+		if err != nil {
+			return Address{}, err
+		}
+		a.URI, rest = uri, s[end:]
+	}
+	params, err := ParseParams(rest)
+	if err != nil {
+		return Address{}, err
+	}
+	a.Params = params
+	return a, nil
+}
+
+// ParseParams reads ";name=value" runs.
+func ParseParams(s string) (Params, error) {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return nil, nil
+	}
+	if s[0] != ';' {
+		return nil, &ParseError{Status: 400, Where: "parameters", What: "want a semicolon before " + quoteClip(s)}
+	}
+	parts := splitOutside(s, ';')
+	out := make(Params, 0, len(parts))
+	for _, part := range parts {
+		name, value, _ := strings.Cut(part, "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !isToken(name) {
+			return nil, &ParseError{Status: 400, Where: "parameters", What: "not a parameter name: " + quoteClip(name)}
+		}
+		if strings.HasPrefix(value, `"`) && !isQuoted(value) {
+			return nil, &ParseError{Status: 400, Where: "parameters", What: "quotes do not match in " + quoteClip(value)}
+		}
+		out = append(out, Param{name, value})
+	}
+	return out, nil
+}
+
+// String is the address with its URI in angle brackets.
+func (a Address) String() string {
+	var b strings.Builder
+	if a.URI.Wildcard {
+		return "*"
+	}
+	if a.Display != "" {
+		b.WriteString(Quote(a.Display))
+		b.WriteByte(' ')
+	}
+	b.WriteByte('<')
+	b.WriteString(a.URI.String())
+	b.WriteByte('>')
+	a.Params.write(&b)
+	return b.String()
+}
+
+// Tag is the address's tag parameter, or "".
+func (a Address) Tag() string {
+	tag, _ := a.Params.Get("tag")
+	return tag
+}
+
+// WithTag is a with its tag set.
+func (a Address) WithTag(tag string) Address {
+	a.Params = a.Params.With("tag", tag)
+	return a
+}
+
+// AddressOf reads the first address of a field.
+func AddressOf(m Message, name string) (Address, error) {
+	v := Get(m, name)
+	if v == "" {
+		return Address{}, &ParseError{Status: 400, Where: name, What: "missing"}
+	}
+	if list := SplitList(v); len(list) > 0 {
+		v = list[0]
+	}
+	a, err := ParseAddress(v)
+	return a, at(err, name)
+}
+
+// From and To read the message's ends.
+func From(m Message) (Address, error) { return single(m, "From") }
+
+// To is like From.
+func To(m Message) (Address, error) { return single(m, "To") }
+
+func single(m Message, name string) (Address, error) {
+	v := Get(m, name)
+	if v == "" {
+		return Address{}, &ParseError{Status: 400, Where: name, What: "missing"}
+	}
+	a, err := ParseAddress(v)
+	return a, at(err, name)
+}
+
+// Addresses reads every address of a field.
+func Addresses(m Message, name string) ([]Address, error) {
+	values := Values(m, name)
+	out := make([]Address, 0, len(values))
+	for _, v := range values {
+		a, err := ParseAddress(v)
+		if err != nil {
+			return nil, at(err, name)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// ParseURI reads a URI and refuses what RFC 3261 section 25 does not allow in
+// one: spaces, control bytes, brackets, an empty host, a port out of range.
+func ParseURI(s string) (URI, error) {
+	var uri URI
+	bad := func(what string) (URI, error) {
+		return URI{}, &ParseError{Status: 400, Where: "URI", What: what + " in " + quoteClip(s)}
+	}
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '<' || c == '>' || c == '"' {
+			return bad("a character that must be escaped")
+		}
+	}
+	if err := sipgo.ParseUri(s, &uri); err != nil {
+		return bad(err.Error())
+	}
+	if uri.Wildcard {
+		return uri, nil
+	}
+	if uri.Scheme == "" || !isToken(uri.Scheme) {
+		return bad("no scheme")
+	}
+	if uri.Scheme == "sip" || uri.Scheme == "sips" {
+		if uri.Host == "" || uri.HierarhicalSlashes {
+			return bad("no host")
+		}
+		if uri.User == "" && strings.ContainsRune(s, '@') {
+			return bad("an empty user")
+		}
+		if uri.Port < 0 || uri.Port > 65535 {
+			return bad("a port out of range")
+		}
+	}
+	return uri, nil
+}
+
+// URIParam reads a URI parameter; names compare without case.
+func URIParam(u URI, name string) (value string, ok bool) {
+	for _, kv := range u.UriParams {
+		if strings.EqualFold(kv.K, name) {
+			return kv.V, true
+		}
+	}
+	return "", false
+}
+
+// AOR is the address of record of u: sip:user@host, host in lower case,
+// without port and parameters (RFC 3261 section 10.3 step 5).
+func AOR(u URI) string { return "sip:" + Unescape(u.User) + "@" + strings.ToLower(u.Host) }

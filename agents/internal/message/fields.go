@@ -1,0 +1,210 @@
+package message
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	sipgo "github.com/emiago/sipgo/sip"
+)
+
+// compact maps the compact forms of RFC 3261 section 7.3.3 and of the
+// extensions in use to the names in full.
+var compact = map[string]string{
+	"a": "Accept-Contact", "b": "Referred-By", "c": "Content-Type", "e": "Content-Encoding",
+	"f": "From", "i": "Call-ID", "k": "Supported", "l": "Content-Length", "m": "Contact",
+	"o": "Event", "r": "Refer-To", "s": "Subject", "t": "To", "u": "Allow-Events", "v": "Via",
+	"x": "Session-Expires", "y": "Identity", "d": "Request-Disposition", "j": "Reject-Contact",
+}
+
+// spelled is how names are written whose canonical form is not First-Letters.
+var spelled = map[string]string{
+	"call-id": "Call-ID", "cseq": "CSeq", "www-authenticate": "WWW-Authenticate",
+	"sip-etag": "SIP-ETag", "sip-if-match": "SIP-If-Match", "rseq": "RSeq", "rack": "RAck",
+	"mime-version": "MIME-Version", "content-id": "Content-ID",
+}
+
+// Canonical is the one spelling of a field name: long form, usual capitals.
+func Canonical(name string) string {
+	if isCanonical(name) {
+		return name
+	}
+	lower := strings.ToLower(name)
+	if long, ok := compact[lower]; ok {
+		return long
+	}
+	if s, ok := spelled[lower]; ok {
+		return s
+	}
+	b := []byte(lower)
+	for i := range b {
+		if (i == 0 || b[i-1] == '-') && b[i] >= 'a' && b[i] <= 'z' {
+			b[i] -= 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// isCanonical knows the names that nearly every message has without a look-up.
+func isCanonical(name string) bool {
+	switch name {
+	case "Via", "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Contact", "Content-Length", "Content-Type",
+		"Route", "Record-Route", "Event", "Expires", "Subscription-State", "Supported", "Allow",
+		"P-Asserted-Identity", "SIP-ETag", "SIP-If-Match", "User-Agent", "Accept", "Authorization":
+		return true
+	}
+	return false
+}
+
+// Get is the first value of the field, or "". A parsed message has canonical
+// names only; name must be canonical.
+func Get(m Message, name string) string {
+	for _, h := range headersOf(m) {
+		if h.Name() == name {
+			return h.Value()
+		}
+	}
+	return ""
+}
+
+// Has says whether the field is there at all.
+func Has(m Message, name string) bool {
+	return slices.ContainsFunc(headersOf(m), func(h sipgo.Header) bool { return h.Name() == name })
+}
+
+// Raw is every field of that name, a line each, in order.
+func Raw(m Message, name string) []string {
+	var out []string
+	for _, h := range headersOf(m) {
+		if h.Name() == name {
+			out = append(out, h.Value())
+		}
+	}
+	return out
+}
+
+// Values is every value of a list field, over all its lines, split at commas
+// that stand outside quotes and angle brackets, trimmed, empty ones left out.
+func Values(m Message, name string) []string {
+	var out []string
+	for _, h := range headersOf(m) {
+		if h.Name() == name {
+			out = append(out, SplitList(h.Value())...)
+		}
+	}
+	return out
+}
+
+// HasToken says whether a list of tokens (Supported, Require, Allow ...) holds
+// token, in any case of letters.
+func HasToken(m Message, name, token string) bool {
+	return slices.ContainsFunc(Values(m, name), func(v string) bool { return strings.EqualFold(v, token) })
+}
+
+// Set makes value the only one of the field, in the first one's place.
+func Set(m Message, name, value string) {
+	h := sipgo.NewHeader(name, value)
+	list := listOf(m)
+	for i, old := range list {
+		if old.Name() == name {
+			list[i] = h
+			removeFrom(m, name, i+1)
+			return
+		}
+	}
+	m.AppendHeader(h)
+}
+
+// Add appends a field.
+func Add(m Message, name, value string) { m.AppendHeader(sipgo.NewHeader(name, value)) }
+
+// Prepend puts a field first.
+func Prepend(m Message, name, value string) { m.PrependHeader(sipgo.NewHeader(name, value)) }
+
+// Remove takes every field of that name out.
+func Remove(m Message, name string) { removeFrom(m, name, 0) }
+
+// removeFrom takes out the fields of that name at or after the index.
+func removeFrom(m Message, name string, from int) {
+	list := listOf(m)
+	keep := from
+	for i := from; i < len(list); i++ {
+		if list[i].Name() != name {
+			list[keep] = list[i]
+			keep++
+		}
+	}
+	setList(m, list[:keep])
+}
+
+// Seconds reads a field of delta-seconds; ok is false where it is missing or
+// malformed.
+func Seconds(m Message, name string) (seconds uint32, ok bool) {
+	n, err := strconv.ParseUint(strings.TrimSpace(Get(m, name)), 10, 32)
+	return uint32(n), err == nil
+}
+
+// SplitList splits at commas outside quotes and angle brackets.
+func SplitList(s string) []string {
+	if !strings.Contains(s, ",") {
+		if s = strings.TrimSpace(s); s == "" {
+			return nil
+		}
+		return []string{s}
+	}
+	return splitOutside(s, ',')
+}
+
+func splitOutside(s string, sep byte) []string {
+	var out []string
+	quoted, bracket, start := false, false, 0
+	take := func(end int) {
+		if v := strings.TrimSpace(s[start:end]); v != "" {
+			out = append(out, v)
+		}
+		start = end + 1
+	}
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '<':
+			bracket = true
+		case c == '>':
+			bracket = false
+		case c == sep && !bracket:
+			take(i)
+		}
+	}
+	take(len(s))
+	return out
+}
+
+func headersOf(m Message) []sipgo.Header { return listOf(m) }
+
+func listOf(m Message) []sipgo.Header {
+	switch m := m.(type) {
+	case *Request:
+		return m.Headers()
+	case *Response:
+		return m.Headers()
+	}
+	return nil
+}
+
+// setList shortens the list of fields to keep: what was dropped is removed one
+// by one through sipgo, which has no way to cut its list.
+func setList(m Message, keep []sipgo.Header) {
+	type remover interface{ RemoveHeader(string) bool }
+	r := m.(remover)
+	list := listOf(m)
+	for i := len(keep); i < len(list); i++ {
+		list[i] = sipgo.NewHeader("", "")
+	}
+	for range len(list) - len(keep) {
+		r.RemoveHeader("")
+	}
+}

@@ -1,0 +1,126 @@
+package message
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ParseError says where a message is wrong, what is wrong, and the status that
+// answers it.
+type ParseError struct {
+	Status int    // the response that tells the peer: 400, 413, 505 ...
+	Where  string // the field, or "start line", "body"
+	What   string
+}
+
+func (e *ParseError) Error() string { return e.Where + ": " + e.What }
+
+// at names the field in which a shared reader found its error.
+func at(err error, field string) error {
+	var p *ParseError
+	if errors.As(err, &p) {
+		return &ParseError{Status: p.Status, Where: field, What: p.What}
+	}
+	return err
+}
+
+// isToken checks RFC 3261 section 25.1's token.
+func isToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isTokenByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isTokenByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-.!%*_+`'~", c) >= 0
+}
+
+func isQuoted(s string) bool {
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
+		return false
+	}
+	for i := 1; i < len(s)-1; i++ {
+		switch s[i] {
+		case '\\':
+			i++
+			if i == len(s)-1 {
+				return false
+			}
+		case '"':
+			return false
+		}
+	}
+	return true
+}
+
+func indexOutsideQuotes(s string, want byte) int {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == want && !quoted:
+			return i
+		}
+	}
+	return -1
+}
+
+// Quote is s as a quoted-string.
+func Quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// Unquote is a quoted-string's content; anything else is itself.
+func Unquote(s string) string {
+	if !isQuoted(s) {
+		return s
+	}
+	s = s[1 : len(s)-1]
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// Unescape undoes %HH in a user part; what is no escape stays.
+func Unescape(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:77] + "..."
+	}
+	return s
+}
+
+func quoteClip(s string) string { return fmt.Sprintf("%q", clip(s)) }

@@ -1,0 +1,169 @@
+// Package message is a SIP message as a value: read, checked, changed and
+// written (RFC 3261 section 7).
+//
+// Requests, responses and URIs are sipgo's types, but every header field is
+// kept as it came, in order: sipgo's typed headers drop header parameters and
+// quoting that a proxy must pass on. The typed views here (Address, Via, CSeq)
+// are read from those fields when they are needed.
+package message
+
+import (
+	"strconv"
+	"strings"
+
+	sipgo "github.com/emiago/sipgo/sip"
+)
+
+// The message types, with every header field raw.
+type (
+	// Message is a request or a response.
+	Message = sipgo.Message
+	// Request is a start line with a method and a Request-URI, fields, a body.
+	Request = sipgo.Request
+	// Response is a start line with a status, fields, a body.
+	Response = sipgo.Response
+	// URI is a SIP or SIPS URI (RFC 3261 section 19.1); other schemes are kept raw.
+	URI = sipgo.Uri
+)
+
+// The methods in use.
+const (
+	INVITE    = "INVITE"
+	ACK       = "ACK"
+	CANCEL    = "CANCEL"
+	BYE       = "BYE"
+	REGISTER  = "REGISTER"
+	OPTIONS   = "OPTIONS"
+	SUBSCRIBE = "SUBSCRIBE"
+	NOTIFY    = "NOTIFY"
+	MESSAGE   = "MESSAGE"
+	PRACK     = "PRACK"
+	UPDATE    = "UPDATE"
+	PUBLISH   = "PUBLISH"
+	INFO      = "INFO"
+	REFER     = "REFER"
+)
+
+// NewRequest is a request without fields. The caller adds them all; Bytes adds
+// Content-Length.
+func NewRequest(method string, uri URI) *Request {
+	return sipgo.NewRequest(sipgo.RequestMethod(method), uri)
+}
+
+// NewResponse answers req (RFC 3261 section 8.2.6): Via, From, To, Call-ID and
+// CSeq as they came, Record-Route where a dialog may begin, and toTag in To
+// unless To has a tag, the status is 100, or toTag is empty.
+func NewResponse(req *Request, status int, reason, toTag string) *Response {
+	if reason == "" {
+		reason = Reason(status)
+	}
+	res := sipgo.NewResponse(status, reason)
+	for _, h := range req.Headers() {
+		switch name := Canonical(h.Name()); name {
+		case "Via", "From", "Call-ID", "CSeq":
+			Add(res, name, h.Value())
+		case "Timestamp":
+			if status == 100 {
+				Add(res, name, h.Value())
+			}
+		case "Record-Route":
+			if method := string(req.Method); status > 100 && status < 300 &&
+				(method == INVITE || method == SUBSCRIBE || method == NOTIFY || method == REFER) {
+				Add(res, name, h.Value())
+			}
+		case "To":
+			to := h.Value()
+			if a, err := ParseAddress(to); err == nil && status != 100 && toTag != "" && a.Tag() == "" {
+				to = a.WithTag(toTag).String()
+			}
+			Add(res, name, to)
+		}
+	}
+	return res
+}
+
+// Clone is a copy that shares nothing that changes: fields are values, the body
+// is replaced, never written to.
+func Clone(req *Request) *Request {
+	c := NewRequest(string(req.Method), *req.Recipient.Clone())
+	c.SipVersion = req.SipVersion
+	for _, h := range req.Headers() {
+		c.AppendHeader(sipgo.NewHeader(h.Name(), h.Value()))
+	}
+	SetBody(c, "", req.Body())
+	return c
+}
+
+// CloneResponse is Clone for a response.
+func CloneResponse(res *Response) *Response {
+	c := sipgo.NewResponse(res.StatusCode, res.Reason)
+	c.SipVersion = res.SipVersion
+	for _, h := range res.Headers() {
+		c.AppendHeader(sipgo.NewHeader(h.Name(), h.Value()))
+	}
+	SetBody(c, "", res.Body())
+	return c
+}
+
+// SetBody replaces the body, its Content-Length and, unless contentType is
+// empty, its Content-Type.
+func SetBody(m Message, contentType string, body []byte) {
+	if contentType != "" {
+		Set(m, "Content-Type", contentType)
+	}
+	m.SetBody(body)
+	// sipgo remembers a length it has read before: the field is ours to write.
+	Set(m, "Content-Length", strconv.Itoa(len(body)))
+}
+
+// Bytes is m as it goes on the wire, Content-Length included.
+func Bytes(m Message) []byte {
+	if Get(m, "Content-Length") == "" {
+		SetBody(m, "", m.Body())
+	}
+	w := &buffer{b: make([]byte, 0, 512+len(m.Body()))}
+	m.StringWrite(w)
+	return w.b
+}
+
+type buffer struct{ b []byte }
+
+func (w *buffer) WriteString(s string) (int, error) {
+	w.b = append(w.b, s...)
+	return len(s), nil
+}
+
+// Method is the request's method, or the CSeq method of a response.
+func Method(m Message) string {
+	if req, ok := m.(*Request); ok {
+		return string(req.Method)
+	}
+	cseq, _ := CSeqOf(m)
+	return cseq.Method
+}
+
+// CSeq is a sequence number and its method (RFC 3261 section 20.16).
+type CSeq struct {
+	Seq    uint32
+	Method string
+}
+
+// String is the field's value.
+func (c CSeq) String() string { return strconv.FormatUint(uint64(c.Seq), 10) + " " + c.Method }
+
+// CSeqOf reads m's CSeq; an error says what is wrong with it.
+func CSeqOf(m Message) (CSeq, error) { return ParseCSeq(Get(m, "CSeq")) }
+
+// ParseCSeq reads a CSeq value; numbers reach 2^31-1 (RFC 3261 section 8.1.1.5).
+func ParseCSeq(s string) (CSeq, error) {
+	number, method, ok := strings.Cut(strings.ReplaceAll(s, "\t", " "), " ")
+	seq, err := strconv.ParseUint(number, 10, 31)
+	method = strings.TrimSpace(method)
+	if !ok || err != nil || !isToken(method) {
+		return CSeq{}, &ParseError{Status: 400, Where: "CSeq", What: "want a number below 2^31 and a method, have " + strconv.Quote(clip(s))}
+	}
+	return CSeq{Seq: uint32(seq), Method: method}, nil
+}
+
+// CallID is m's Call-ID.
+func CallID(m Message) string { return Get(m, "Call-ID") }

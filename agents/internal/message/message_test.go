@@ -1,0 +1,183 @@
+package message
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+const invite = "INVITE sip:bob@example.com SIP/2.0\r\n" +
+	"v: SIP/2.0/TCP a.example.com:5060;branch=z9hG4bK1;rport, SIP/2.0/UDP [2001:db8::1]:5070;branch=z9hG4bK0\r\n" +
+	"Max-Forwards: 70\r\n" +
+	"f: \"Al \\\"x\\\", ice\" <sip:alice@example.com>;tag=a1\r\n" +
+	"t: <sip:bob@example.com>\r\n" +
+	"i: c1\r\n" +
+	"CSeq: 1 INVITE\r\n" +
+	"m: <sip:alice@192.0.2.1;transport=tcp>;+sip.instance=\"<urn:uuid:1>\";description=\"a b\"\r\n" +
+	"k: 100rel,\r\n early-session\r\n" +
+	"X-Odd:  kept \r\n" +
+	"l: 4\r\n\r\nv=0\n"
+
+func parseRequest(t *testing.T, raw string) *Request {
+	t.Helper()
+	m, err := Parse([]byte(raw), DefaultLimits)
+	if err != nil {
+		t.Fatalf("parse: %v", err)
+	}
+	return m.(*Request)
+}
+
+func TestParseKeepsEveryField(t *testing.T) {
+	req := parseRequest(t, invite)
+	if got := Raw(req, "Via"); len(got) != 2 || got[1] != "SIP/2.0/UDP [2001:db8::1]:5070;branch=z9hG4bK0" {
+		t.Errorf("Via lines %q", got)
+	}
+	from, err := From(req)
+	if err != nil || from.Display != `Al "x", ice` || from.Tag() != "a1" {
+		t.Errorf("From %+v, %v", from, err)
+	}
+	contacts, err := Addresses(req, "Contact")
+	if err != nil || len(contacts) != 1 {
+		t.Fatalf("Contact %v, %v", contacts, err)
+	}
+	if got := contacts[0].String(); got != `<sip:alice@192.0.2.1;transport=tcp>;+sip.instance="<urn:uuid:1>";description="a b"` {
+		t.Errorf("Contact is written %s", got)
+	}
+	if !HasToken(req, "Supported", "Early-Session") || Get(req, "X-Odd") != "kept" {
+		t.Errorf("Supported %q, X-Odd %q", Values(req, "Supported"), Get(req, "X-Odd"))
+	}
+	again := parseRequest(t, string(Bytes(req)))
+	if string(Bytes(again)) != string(Bytes(req)) {
+		t.Errorf("written twice it differs:\n%s\n%s", Bytes(req), Bytes(again))
+	}
+	if string(again.Body()) != "v=0\n" {
+		t.Errorf("body %q", again.Body())
+	}
+}
+
+func TestCloneSharesNothing(t *testing.T) {
+	req := parseRequest(t, invite)
+	before := string(Bytes(req))
+	c := Clone(req)
+	Set(c, "Max-Forwards", "3")
+	Prepend(c, "Via", "SIP/2.0/UDP x;branch=z9hG4bKx")
+	Remove(c, "Contact")
+	SetBody(c, "text/plain", []byte("hello"))
+	if string(Bytes(req)) != before {
+		t.Errorf("the original changed:\n%s", Bytes(req))
+	}
+	if v, _ := TopVia(c); v.Host != "x" || len(Raw(c, "Via")) != 3 || Has(c, "Contact") || Get(c, "Content-Length") != "5" {
+		t.Errorf("the copy is wrong:\n%s", Bytes(c))
+	}
+}
+
+func TestResponseCopiesWhatItMust(t *testing.T) {
+	req := parseRequest(t, invite)
+	Add(req, "Record-Route", "<sip:p1;lr>")
+	res := NewResponse(req, 200, "", "b1")
+	to, _ := To(res)
+	if to.Tag() != "b1" || len(Raw(res, "Via")) != 2 || Get(res, "Record-Route") != "<sip:p1;lr>" || CallID(res) != "c1" {
+		t.Errorf("%s", Bytes(res))
+	}
+	if to, _ := To(NewResponse(req, 100, "", "b1")); to.Tag() != "" {
+		t.Error("a 100 must not get our tag")
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	good := invite
+	tests := []struct {
+		name, from, to string
+		status         int
+		where          string
+	}{
+		{"no colon", "X-Odd:  kept ", "X-Odd", 400, "header"},
+		{"control byte", "kept", "ke\x00pt", 400, "header"},
+		{"two From", "X-Odd:  kept ", "From: <sip:x@y>;tag=1", 400, "From"},
+		{"no Call-ID", "i: c1\r\n", "", 400, "Call-ID"},
+		{"CSeq method", "1 INVITE", "1 BYE", 400, "CSeq"},
+		{"CSeq number", "CSeq: 1 ", "CSeq: 4294967296 ", 400, "CSeq"},
+		{"version", "bob@example.com SIP/2.0", "bob@example.com SIP/7.0", 505, "start line"},
+		{"spaces", "INVITE sip:bob@example.com SIP/2.0", "INVITE  sip:bob@example.com SIP/2.0", 400, "start line"},
+		{"short body", "l: 4", "l: 40", 400, "Content-Length"},
+		{"two lengths", "X-Odd:  kept ", "Content-Length: 2", 400, "Content-Length"},
+		{"negative length", "l: 4", "l: -4", 400, "Content-Length"},
+		{"quote left open", `ice" <`, `ice <`, 400, "From"},
+		{"Max-Forwards", ": 70", ": 300", 400, "Max-Forwards"},
+		{"Via", "SIP/2.0/TCP a.example.com:5060", "SIP/2.0/TCP ", 400, "Via"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			raw := strings.Replace(good, tt.from, tt.to, 1)
+			if raw == good {
+				t.Fatal("the case changes nothing")
+			}
+			_, err := Parse([]byte(raw), DefaultLimits)
+			var p *ParseError
+			if !errors.As(err, &p) || p.Status != tt.status || p.Where != tt.where {
+				t.Errorf("got %v, want %d at %s", err, tt.status, tt.where)
+			}
+		})
+	}
+}
+
+func TestLimits(t *testing.T) {
+	for _, tt := range []struct {
+		limits Limits
+		status int
+	}{
+		{Limits{HeaderBytes: 100, Headers: 100, BodyBytes: 100}, 513},
+		{Limits{HeaderBytes: 1000, Headers: 5, BodyBytes: 100}, 513},
+		{Limits{HeaderBytes: 1000, Headers: 100, BodyBytes: 3}, 413},
+	} {
+		_, err := Parse([]byte(invite), tt.limits)
+		var p *ParseError
+		if !errors.As(err, &p) || p.Status != tt.status {
+			t.Errorf("%+v: %v", tt.limits, err)
+		}
+	}
+}
+
+func TestURI(t *testing.T) {
+	for _, bad := range []string{"", "sip:", "sip:a b@c", "sip://c", "sip:a@c:99999", "bob@c", "<sip:a@c>"} {
+		if u, err := ParseURI(bad); err == nil {
+			t.Errorf("%q read as %+v", bad, u)
+		}
+	}
+	u, err := ParseURI("sip:b%6Fb@EXAMPLE.com:5070;Transport=tcp")
+	if err != nil || AOR(u) != "sip:bob@example.com" {
+		t.Errorf("%v, %v", AOR(u), err)
+	}
+	if v, _ := URIParam(u, "transport"); v != "tcp" {
+		t.Errorf("transport %q", v)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(invite))
+	f.Add([]byte("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9\r\nFrom: <sip:a@b>;tag=1\r\nTo: sip:c@d\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		m, err := Parse(raw, DefaultLimits)
+		if err != nil {
+			return
+		}
+		once := Bytes(m)
+		again, err := Parse(once, Limits{HeaderBytes: 1 << 20, Headers: 1 << 10, BodyBytes: 1 << 20})
+		if err != nil {
+			t.Fatalf("what we wrote is refused: %v\n%q", err, once)
+		}
+		if string(Bytes(again)) != string(once) {
+			t.Fatalf("read and written again it differs:\n%q\n%q", once, Bytes(again))
+		}
+	})
+}
+
+func BenchmarkParse(b *testing.B) {
+	raw := []byte(invite)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Parse(raw, DefaultLimits); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

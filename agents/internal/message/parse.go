@@ -1,0 +1,247 @@
+package message
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	sipgo "github.com/emiago/sipgo/sip"
+)
+
+// Limits bound what one message may hold.
+type Limits struct {
+	HeaderBytes int // start line and fields together
+	Headers     int // number of fields
+	BodyBytes   int
+}
+
+// DefaultLimits suit presence documents and SDP.
+var DefaultLimits = Limits{HeaderBytes: 16 << 10, Headers: 128, BodyBytes: 256 << 10}
+
+// parser reads fields as they are: no typed header may fail and take the
+// message with it.
+var parser = func() *sipgo.Parser {
+	p := sipgo.NewParser(sipgo.WithHeadersParsers(sipgo.HeadersParser{}))
+	p.MaxMessageLength = 64 << 20 // our own limits hold, per message
+	return p
+}()
+
+// Parse reads one whole message: the fields get canonical names, folds are
+// joined, list fields of Via, Route and Record-Route stand a value a line. What
+// is wrong comes back as a *ParseError; for a request whose Via, From, To,
+// Call-ID and CSeq could be read, the message comes back beside it, so that it
+// can be answered.
+func Parse(raw []byte, limits Limits) (Message, error) {
+	head, body, err := splitHead(raw)
+	if err != nil {
+		return nil, err
+	}
+	if len(head) > limits.HeaderBytes {
+		return nil, &ParseError{Status: 513, Where: "header", What: fmt.Sprintf("%d bytes, at most %d", len(head), limits.HeaderBytes)}
+	}
+	startLine, fields, ferr := canonicalFields(head, limits.Headers)
+	if startLine == "" {
+		return nil, ferr
+	}
+	msg, err := parseStart(startLine)
+	if err != nil {
+		return msg, err
+	}
+	for _, f := range fields {
+		msg.AppendHeader(sipgo.NewHeader(f.name, f.value))
+	}
+	if ferr != nil {
+		return msg, ferr
+	}
+	if len(body) > limits.BodyBytes {
+		return msg, &ParseError{Status: 413, Where: "body", What: fmt.Sprintf("%d bytes, at most %d", len(body), limits.BodyBytes)}
+	}
+	if err := Validate(msg); err != nil {
+		return msg, err
+	}
+	if v := Get(msg, "Content-Length"); v != "" {
+		n, err := strconv.ParseUint(v, 10, 31)
+		if err != nil || int(n) > len(body) {
+			return msg, &ParseError{Status: 400, Where: "Content-Length", What: fmt.Sprintf("says %s, %d bytes came", quoteClip(v), len(body))}
+		}
+		body = body[:n] // RFC 3261 section 18.3: what follows in a datagram is dropped
+	}
+	if len(body) > 0 || Has(msg, "Content-Length") {
+		SetBody(msg, "", bytes.Clone(body))
+	}
+	return msg, nil
+}
+
+func parseStart(line string) (Message, error) {
+	if rest, ok := strings.CutPrefix(line, "SIP/2.0 "); ok {
+		code, reason, _ := strings.Cut(rest, " ")
+		n, err := strconv.ParseUint(code, 10, 16)
+		if err != nil || len(code) != 3 || n < 100 || n > 699 {
+			return nil, &ParseError{Status: 400, Where: "status line", What: "no status of three digits in " + quoteClip(line)}
+		}
+		return sipgo.NewResponse(int(n), reason), nil
+	}
+	method, rest, ok := strings.Cut(line, " ")
+	uri, version, ok2 := strings.Cut(rest, " ")
+	if !ok || !ok2 || !isToken(method) {
+		return nil, &ParseError{Status: 400, Where: "start line", What: "want METHOD URI SIP/2.0, have " + quoteClip(line)}
+	}
+	if version != "SIP/2.0" {
+		req := NewRequest(method, URI{Scheme: "sip", Host: "invalid"})
+		if strings.HasPrefix(strings.ToUpper(version), "SIP/") && !strings.Contains(version, " ") {
+			return req, &ParseError{Status: 505, Where: "start line", What: "version " + quoteClip(version)}
+		}
+		return req, &ParseError{Status: 400, Where: "start line", What: "want METHOD URI SIP/2.0, have " + quoteClip(line)}
+	}
+	// sipgo's parser reads the line, ours has checked the URI.
+	if _, err := ParseURI(uri); err != nil {
+		return NewRequest(method, URI{Scheme: "sip", Host: "invalid"}), at(err, "Request-URI")
+	}
+	msg, _, err := parser.Parse([]byte(line+"\r\nContent-Length: 0\r\n\r\n"), false)
+	if err != nil || msg == nil {
+		var u URI
+		if perr := sipgo.ParseUri(uri, &u); perr != nil || u.Wildcard {
+			return NewRequest(method, URI{Scheme: "sip", Host: "invalid"}), &ParseError{Status: 400, Where: "Request-URI", What: quoteClip(uri)}
+		}
+		return NewRequest(method, u), nil
+	}
+	Remove(msg, "Content-Length")
+	if req, isReq := msg.(*Request); isReq {
+		req.Method = sipgo.RequestMethod(method) // methods are case-sensitive (RFC 3261 section 7.1)
+		return req, nil
+	}
+	return msg, nil
+}
+
+type field struct{ name, value string }
+
+// canonicalFields unfolds and names the fields. The start line comes back even
+// where a field is wrong.
+func canonicalFields(head []byte, most int) (start string, fields []field, err error) {
+	text := string(head)
+	start, rest, _ := strings.Cut(text, "\r\n")
+	if start == "" {
+		return "", nil, &ParseError{Status: 400, Where: "start line", What: "empty"}
+	}
+	if bad := badByte(start); bad >= 0 {
+		return "", nil, &ParseError{Status: 400, Where: "start line", What: fmt.Sprintf("byte 0x%02x", start[bad])}
+	}
+	fields = make([]field, 0, 16)
+	for rest != "" {
+		line, after, _ := strings.Cut(rest, "\r\n")
+		rest = after
+		for rest != "" && (rest[0] == ' ' || rest[0] == '\t') { // RFC 3261 section 7.3.1: a fold is one space
+			more, after, _ := strings.Cut(rest, "\r\n")
+			line = strings.TrimRight(line, " \t") + " " + strings.TrimLeft(more, " \t")
+			rest = after
+		}
+		colon := strings.IndexByte(line, ':')
+		if colon < 0 {
+			err = errors.Join(err, &ParseError{Status: 400, Where: "header", What: "no colon in " + quoteClip(line)})
+			continue
+		}
+		name := strings.TrimRight(line[:colon], " \t")
+		if !isToken(name) || badByte(line) >= 0 {
+			err = errors.Join(err, &ParseError{Status: 400, Where: "header", What: "not a field: " + quoteClip(line)})
+			continue
+		}
+		name = Canonical(name)
+		value := strings.TrimSpace(line[colon+1:])
+		switch name {
+		case "Via", "Route", "Record-Route":
+			for _, v := range SplitList(value) {
+				fields = append(fields, field{name, v})
+			}
+		default:
+			fields = append(fields, field{name, value})
+		}
+		if len(fields) > most {
+			return start, fields, &ParseError{Status: 513, Where: "header", What: fmt.Sprintf("more than %d fields", most)}
+		}
+	}
+	return start, fields, firstParseError(err)
+}
+
+func firstParseError(err error) error {
+	var p *ParseError
+	if errors.As(err, &p) {
+		return p
+	}
+	return err
+}
+
+// badByte finds a control byte that no field may hold.
+func badByte(s string) int {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return i
+		}
+	}
+	return -1
+}
+
+func splitHead(raw []byte) (head, body []byte, err error) {
+	for len(raw) >= 2 && raw[0] == '\r' && raw[1] == '\n' { // RFC 3261 section 7.5
+		raw = raw[2:]
+	}
+	i := bytes.Index(raw, []byte("\r\n\r\n"))
+	if i < 0 {
+		return nil, nil, &ParseError{Status: 400, Where: "header", What: "no empty line ends it"}
+	}
+	return raw[:i+2], raw[i+4:], nil
+}
+
+// Validate checks what every message must have exactly once (RFC 3261 sections
+// 8.1.1, 8.2): Via, From, To, Call-ID, CSeq, matching methods, and a readable
+// Content-Length and Max-Forwards where they stand.
+func Validate(m Message) error {
+	for _, name := range [...]string{"From", "To", "Call-ID", "CSeq"} {
+		switch n := count(m, name); {
+		case n == 0:
+			return &ParseError{Status: 400, Where: name, What: "missing"}
+		case n > 1:
+			return &ParseError{Status: 400, Where: name, What: "more than once"}
+		}
+	}
+	for _, name := range [...]string{"Max-Forwards", "Content-Length", "Expires", "Event", "Content-Type", "Subscription-State"} {
+		if count(m, name) > 1 {
+			return &ParseError{Status: 400, Where: name, What: "more than once"}
+		}
+	}
+	if CallID(m) == "" {
+		return &ParseError{Status: 400, Where: "Call-ID", What: "empty"}
+	}
+	cseq, err := CSeqOf(m)
+	if err != nil {
+		return err
+	}
+	req, isReq := m.(*Request)
+	if isReq && cseq.Method != string(req.Method) {
+		return &ParseError{Status: 400, Where: "CSeq", What: "method " + quoteClip(cseq.Method) + " in a " + string(req.Method)}
+	}
+	for _, name := range [...]string{"From", "To"} {
+		if _, err := single(m, name); err != nil {
+			return err
+		}
+	}
+	if _, err := TopVia(m); err != nil {
+		return err
+	}
+	if v := Get(m, "Max-Forwards"); isReq && v != "" {
+		if n, err := strconv.ParseUint(v, 10, 32); err != nil || n > 255 {
+			return &ParseError{Status: 400, Where: "Max-Forwards", What: "want 0 to 255, have " + quoteClip(v)}
+		}
+	}
+	return nil
+}
+
+func count(m Message, name string) (n int) {
+	for _, h := range headersOf(m) {
+		if h.Name() == name {
+			n++
+		}
+	}
+	return n
+}

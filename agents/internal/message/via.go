@@ -1,0 +1,129 @@
+package message
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Via is one hop (RFC 3261 section 20.42).
+type Via struct {
+	Transport string // UDP, TCP, TLS
+	Host      string // sent-by; an IPv6 literal keeps its brackets
+	Port      int    // 0 where none is given
+	Params    Params
+}
+
+// ParseVia reads one Via value.
+func ParseVia(s string) (Via, error) {
+	bad := func(what string) (Via, error) {
+		return Via{}, &ParseError{Status: 400, Where: "Via", What: what + " in " + quoteClip(s)}
+	}
+	name, rest, ok := strings.Cut(s, "/")
+	version, rest2, ok2 := strings.Cut(rest, "/")
+	if !ok || !ok2 || !strings.EqualFold(strings.TrimSpace(name), "SIP") || strings.TrimSpace(version) != "2.0" {
+		return bad("want SIP/2.0/TRANSPORT")
+	}
+	rest2 = strings.TrimSpace(rest2)
+	i := strings.IndexAny(rest2, " \t")
+	if i <= 0 {
+		return bad("no sent-by")
+	}
+	via := Via{Transport: strings.ToUpper(rest2[:i])}
+	sentBy, params := strings.TrimSpace(rest2[i:]), ""
+	if semi := strings.IndexByte(sentBy, ';'); semi >= 0 {
+		sentBy, params = strings.TrimSpace(sentBy[:semi]), sentBy[semi:]
+	}
+	host, port, err := splitHostPort(sentBy)
+	if err != nil || !isToken(via.Transport) {
+		return bad("bad sent-by")
+	}
+	via.Host, via.Port = host, port
+	p, perr := ParseParams(params)
+	if perr != nil {
+		return Via{}, at(perr, "Via")
+	}
+	via.Params = p
+	return via, nil
+}
+
+func splitHostPort(s string) (host string, port int, err error) {
+	bad := &ParseError{Status: 400, Where: "host", What: quoteClip(s)}
+	end := strings.LastIndexByte(s, ':')
+	if strings.HasPrefix(s, "[") {
+		closing := strings.IndexByte(s, ']')
+		if closing < 0 {
+			return "", 0, bad
+		}
+		end = -1
+		if rest := s[closing+1:]; rest != "" {
+			if rest[0] != ':' {
+				return "", 0, bad
+			}
+			end = closing + 1
+		}
+	}
+	host = s
+	if end >= 0 {
+		host = s[:end]
+		n, perr := strconv.ParseUint(strings.TrimSpace(s[end+1:]), 10, 16)
+		if perr != nil || n == 0 {
+			return "", 0, bad
+		}
+		port = int(n)
+	}
+	host = strings.TrimSpace(host)
+	if host == "" || strings.ContainsAny(host, " \t,;<>\"@") {
+		return "", 0, bad
+	}
+	return host, port, nil
+}
+
+// String is the field's value.
+func (v Via) String() string {
+	var b strings.Builder
+	b.WriteString("SIP/2.0/")
+	b.WriteString(v.Transport)
+	b.WriteByte(' ')
+	b.WriteString(v.SentBy())
+	v.Params.write(&b)
+	return b.String()
+}
+
+// SentBy is host or host:port.
+func (v Via) SentBy() string {
+	if v.Port == 0 {
+		return v.Host
+	}
+	return v.Host + ":" + strconv.Itoa(v.Port)
+}
+
+// Branch is the branch parameter; RFC 3261's begin with z9hG4bK.
+func (v Via) Branch() string {
+	b, _ := v.Params.Get("branch")
+	return b
+}
+
+// TopVia reads the first Via of m.
+func TopVia(m Message) (Via, error) {
+	v := Get(m, "Via")
+	if v == "" {
+		return Via{}, &ParseError{Status: 400, Where: "Via", What: "missing"}
+	}
+	if list := SplitList(v); len(list) > 0 {
+		v = list[0]
+	}
+	return ParseVia(v)
+}
+
+// Vias reads every Via of m.
+func Vias(m Message) ([]Via, error) {
+	var out []Via
+	for _, v := range Values(m, "Via") {
+		via, err := ParseVia(v)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, via)
+	}
+	return out, nil
+}

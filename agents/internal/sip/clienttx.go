@@ -1,0 +1,341 @@
+package sip
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"presfed/agents/internal/clock"
+	"presfed/agents/internal/message"
+)
+
+// ClientTx is a client transaction (RFC 3261 section 17.1, RFC 6026).
+type ClientTx struct {
+	endpoint *Endpoint
+	key      string
+	method   string
+	req      *message.Request // nil for a prepared request
+	bytes    []byte
+	to       Target
+	link     link
+	// on hears every response in wire order, each 2xx to INVITE that comes
+	// again included, or one error.
+	on func(res *message.Response, err error)
+	// prepared hears the final status instead.
+	prepared func(status int, raw []byte, err error)
+
+	mu        sync.Mutex
+	state     clientState
+	every     time.Duration // Timer A or E
+	resend    clock.Timer
+	end       clock.Timer
+	cancelled bool
+	ack       []byte
+}
+
+type clientState int
+
+const (
+	clientCalling    clientState = iota
+	clientProceeding             // a provisional response came
+	clientCompleted              // a final one, not 2xx to INVITE
+	clientAccepted               // 2xx to INVITE (RFC 6026)
+	clientEnded
+)
+
+// Send starts a client transaction: it puts our Via on top of req, which is
+// the endpoint's from then on, and sends it to the target. It does not block
+// and always calls on, never before it has returned the transaction's first
+// chance to be used: responses on the reader of their connection, errors
+// (ErrTimeout, ErrTransport, ErrOverload wrapped) from a goroutine of their own.
+func (e *Endpoint) Send(req *message.Request, to Target, on func(res *message.Response, err error)) *ClientTx {
+	branch := NewBranch()
+	host, port := e.sentBy(to.Transport)
+	via := message.Via{Transport: to.Transport, Host: host, Port: port, Params: message.Params{{Name: "branch", Value: branch}}}
+	if to.Transport == "UDP" {
+		via.Params = append(via.Params, message.Param{Name: "rport"})
+	}
+	message.Prepend(req, "Via", via.String())
+	tx := &ClientTx{endpoint: e, method: string(req.Method), req: req, bytes: message.Bytes(req), to: to, on: on}
+	tx.begin(branch)
+	return tx
+}
+
+// SendPrepared sends a request that was serialised before, its top Via with
+// branch included; done hears the final status and the response as it came, or
+// the error. Not for INVITE.
+func (e *Endpoint) SendPrepared(raw []byte, branch, method string, to Target, done func(status int, raw []byte, err error)) {
+	tx := &ClientTx{endpoint: e, method: method, bytes: raw, to: to, prepared: done}
+	tx.begin(branch)
+}
+
+// Via is our Via for a target with a branch, for requests that are prepared.
+func (e *Endpoint) Via(to Target, branch string) string {
+	host, port := e.sentBy(to.Transport)
+	v := "SIP/2.0/" + to.Transport + " " + host
+	if port != 0 {
+		v += ":" + strconv.Itoa(port)
+	}
+	return v + ";branch=" + branch
+}
+
+// SendStateless sends a message without a transaction: the ACK to a 2xx (with
+// our Via put on top), or a response (as it is).
+func (e *Endpoint) SendStateless(m message.Message, to Target) error {
+	if _, ok := m.(*message.Request); ok {
+		message.Prepend(m, "Via", e.Via(to, NewBranch()))
+	}
+	l, err := e.link(to)
+	if err != nil {
+		return err
+	}
+	return l.send(message.Bytes(m))
+}
+
+func (tx *ClientTx) begin(branch string) {
+	e := tx.endpoint
+	tx.key = clientKey(branch, tx.method)
+	if e.clients.count.Load() >= int64(e.cfg.Limits.Transactions) {
+		e.later(func() { tx.fail(ErrOverload) })
+		return
+	}
+	e.clients.add(tx.key, tx)
+	l, err := e.link(tx.to)
+	if err == nil {
+		tx.mu.Lock()
+		tx.link = l
+		tx.arm()
+		tx.mu.Unlock()
+		if err = l.watch(tx); err == nil {
+			err = l.send(tx.bytes)
+		}
+	}
+	if err != nil {
+		e.later(func() { tx.fail(err) })
+	}
+}
+
+// later runs f apart from the caller, so that no callback comes from within Send.
+func (e *Endpoint) later(f func()) { e.wg.Go(f) }
+
+// arm starts Timers A and B, or E and F.
+func (tx *ClientTx) arm() {
+	t := tx.endpoint.cfg.Timers
+	tx.end = tx.endpoint.clock.AfterFunc(64*t.T1, func() { tx.fail(ErrTimeout) })
+	if !tx.link.reliable() {
+		tx.every = t.T1
+		tx.resend = tx.endpoint.clock.AfterFunc(tx.every, tx.retransmit)
+	}
+}
+
+func (tx *ClientTx) retransmit() {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	invite := tx.method == message.INVITE
+	if tx.state >= clientCompleted || invite && tx.state != clientCalling {
+		return
+	}
+	tx.link.send(tx.bytes)
+	tx.every *= 2
+	if !invite { // section 17.1.2.2: capped, and at T2 once proceeding
+		t2 := tx.endpoint.cfg.Timers.T2
+		tx.every = min(tx.every, t2)
+		if tx.state == clientProceeding {
+			tx.every = t2
+		}
+	}
+	tx.resend = tx.endpoint.clock.AfterFunc(tx.every, tx.retransmit)
+}
+
+// raw takes a response to a prepared request before it is parsed; false if the
+// transaction wants it parsed.
+func (tx *ClientTx) raw(status int, raw []byte) bool {
+	if tx.prepared == nil {
+		return false
+	}
+	tx.mu.Lock()
+	first := tx.advance(status)
+	tx.mu.Unlock()
+	if status >= 200 && first {
+		tx.settled()
+		tx.prepared(status, raw, nil)
+	}
+	return true
+}
+
+// receive takes a response, on its connection's reader.
+func (tx *ClientTx) receive(res *message.Response) {
+	tx.mu.Lock()
+	tell := tx.advance(res.StatusCode)
+	invite := tx.method == message.INVITE
+	if invite && res.StatusCode >= 300 && tx.state == clientCompleted && tx.req != nil {
+		if tx.ack == nil {
+			tx.ack = message.Bytes(ackFor(tx.req, res))
+		}
+		tx.link.send(tx.ack) // section 17.1.1.3; again for each retransmission
+	}
+	cancel := tell && tx.cancelled && tx.state == clientProceeding && res.StatusCode < 200
+	if cancel {
+		tx.cancelled = false
+	}
+	tx.mu.Unlock()
+	if cancel {
+		tx.sendCancel()
+	}
+	if !tell {
+		return
+	}
+	if res.StatusCode >= 200 {
+		tx.settled()
+	}
+	tx.on(res, nil)
+}
+
+// advance moves the state for a status; false where the layer above has heard
+// it already. The lock is held.
+func (tx *ClientTx) advance(status int) bool {
+	invite := tx.method == message.INVITE
+	t := tx.endpoint.cfg.Timers
+	switch {
+	case tx.state == clientEnded || tx.state == clientCompleted:
+		return false
+	case tx.state == clientAccepted:
+		return status/100 == 2
+	case status < 200:
+		if tx.state == clientCalling && invite { // no Timer B any more: Timer C is the proxy's, ringing the user's
+			tx.end.Stop()
+		}
+		tx.state = clientProceeding
+		return true
+	}
+	if tx.resend != nil {
+		tx.resend.Stop()
+	}
+	if tx.end != nil {
+		tx.end.Stop()
+	}
+	linger := time.Duration(0)
+	switch {
+	case invite && status < 300:
+		tx.state, linger = clientAccepted, 64*t.T1 // Timer M
+	case invite:
+		tx.state = clientCompleted
+		if !tx.link.reliable() {
+			linger = max(32*time.Second, 64*t.T1) // Timer D
+		}
+	default:
+		tx.state = clientCompleted
+		if !tx.link.reliable() {
+			linger = t.T4 // Timer K
+		}
+	}
+	if linger > 0 {
+		tx.end = tx.endpoint.clock.AfterFunc(linger, tx.drop)
+	} else {
+		tx.endpoint.clients.remove(tx.key, tx)
+	}
+	return true
+}
+
+// settled: a final response is in, the connection's end is no news any more.
+func (tx *ClientTx) settled() {
+	if tx.link != nil {
+		tx.link.unwatch(tx)
+	}
+}
+
+func (tx *ClientTx) drop() {
+	tx.mu.Lock()
+	tx.state = clientEnded
+	tx.mu.Unlock()
+	tx.endpoint.clients.remove(tx.key, tx)
+}
+
+// fail ends the transaction with an error, unless a final response came.
+func (tx *ClientTx) fail(err error) {
+	tx.mu.Lock()
+	if tx.state >= clientCompleted {
+		quiet := tx.state
+		tx.state = clientEnded
+		if tx.end != nil {
+			tx.end.Stop()
+		}
+		tx.mu.Unlock()
+		if quiet != clientEnded {
+			tx.endpoint.clients.remove(tx.key, tx)
+		}
+		return
+	}
+	tx.state = clientEnded
+	if tx.resend != nil {
+		tx.resend.Stop()
+	}
+	if tx.end != nil {
+		tx.end.Stop()
+	}
+	tx.mu.Unlock()
+	tx.endpoint.clients.remove(tx.key, tx)
+	tx.settled()
+	if tx.prepared != nil {
+		tx.prepared(0, nil, err)
+		return
+	}
+	tx.on(nil, err)
+}
+
+// Cancel asks the far end to give up an INVITE (section 9.1): at once if a
+// provisional response has come, else when the first one does. The final
+// response still comes; if it does not within 64*T1, ErrTimeout does.
+func (tx *ClientTx) Cancel() {
+	tx.mu.Lock()
+	if tx.method != message.INVITE || tx.state >= clientCompleted || tx.cancelled {
+		tx.mu.Unlock()
+		return
+	}
+	if tx.state == clientCalling {
+		tx.cancelled = true
+		tx.mu.Unlock()
+		return
+	}
+	tx.mu.Unlock()
+	tx.sendCancel()
+}
+
+func (tx *ClientTx) sendCancel() {
+	e := tx.endpoint
+	tx.mu.Lock()
+	if tx.end != nil {
+		tx.end.Stop()
+	}
+	tx.end = e.clock.AfterFunc(64*e.cfg.Timers.T1, func() { tx.fail(ErrTimeout) })
+	tx.mu.Unlock()
+	req := hopByHop(tx.req, message.CANCEL, message.Get(tx.req, "To"))
+	c := &ClientTx{endpoint: e, method: message.CANCEL, req: req, bytes: message.Bytes(req), to: tx.to, on: func(*message.Response, error) {}}
+	if s, ok := tx.link.(*stream); ok {
+		c.to.Flow = s.src.Flow // the same way as the INVITE
+	}
+	via, _ := message.TopVia(tx.req)
+	c.begin(via.Branch())
+}
+
+// ackFor acknowledges a non-2xx (section 17.1.1.3).
+func ackFor(invite *message.Request, res *message.Response) *message.Request {
+	return hopByHop(invite, message.ACK, message.Get(res, "To"))
+}
+
+// hopByHop is a CANCEL or ACK that goes where the INVITE went: its top Via, its
+// Route, its Call-ID, From and CSeq number.
+func hopByHop(invite *message.Request, method, to string) *message.Request {
+	req := message.NewRequest(method, *invite.Recipient.Clone())
+	message.Add(req, "Via", message.Get(invite, "Via"))
+	for _, r := range message.Raw(invite, "Route") {
+		message.Add(req, "Route", r)
+	}
+	message.Add(req, "Max-Forwards", "70")
+	message.Add(req, "From", message.Get(invite, "From"))
+	message.Add(req, "To", to)
+	message.Add(req, "Call-ID", message.CallID(invite))
+	cseq, _ := message.CSeqOf(invite)
+	message.Add(req, "CSeq", message.CSeq{Seq: cseq.Seq, Method: method}.String())
+	return req
+}

@@ -1,0 +1,232 @@
+package sip
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"presfed/agents/internal/clock"
+	"presfed/agents/internal/wire"
+)
+
+// Endpoint is a participant's sockets and transactions. New binds, Run serves,
+// and everything it owns has ended when Run returns.
+type Endpoint struct {
+	cfg       Config
+	log       *slog.Logger
+	clock     clock.Clock
+	listeners []listener
+	datagrams []*datagramSocket
+	pool      pool
+	clients   table[*ClientTx]
+	servers   table[*ServerTx]
+	records   atomic.Uint64
+	flows     atomic.Uint64
+	wg        sync.WaitGroup
+	stop      context.CancelFunc
+	ctx       context.Context
+}
+
+type listener struct {
+	transport string
+	net       net.Listener
+}
+
+// New binds every socket of cfg.Listen. On an error nothing stays bound.
+func New(cfg Config) (*Endpoint, error) {
+	if cfg.Handler == nil {
+		return nil, errors.New("sip endpoint: no handler")
+	}
+	if c := cfg.ServerTLS; c != nil && c.VerifyConnection == nil &&
+		(c.ClientAuth == tls.RequestClientCert || c.ClientAuth == tls.RequireAnyClientCert) {
+		return nil, errors.New("sip endpoint: client certificates would be believed unverified")
+	}
+	cfg.Limits = cfg.Limits.withDefaults()
+	cfg.Timers.T1 = cmp.Or(cfg.Timers.T1, DefaultTimers.T1)
+	cfg.Timers.T2 = cmp.Or(cfg.Timers.T2, DefaultTimers.T2)
+	cfg.Timers.T4 = cmp.Or(cfg.Timers.T4, DefaultTimers.T4)
+	e := &Endpoint{cfg: cfg, log: cfg.Log, clock: cfg.Clock}
+	if e.clock == nil {
+		e.clock = clock.System
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	e.ctx, e.stop = context.WithCancel(context.Background())
+	e.pool.init()
+	e.clients.init()
+	e.servers.init()
+	for _, l := range cfg.Listen {
+		if err := e.listen(l); err != nil {
+			e.closeSockets()
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+func (l Limits) withDefaults() Limits {
+	d := DefaultLimits
+	l.Message.HeaderBytes = cmp.Or(l.Message.HeaderBytes, d.Message.HeaderBytes)
+	l.Message.Headers = cmp.Or(l.Message.Headers, d.Message.Headers)
+	l.Message.BodyBytes = cmp.Or(l.Message.BodyBytes, d.Message.BodyBytes)
+	l.Connections = cmp.Or(l.Connections, d.Connections)
+	l.Transactions = cmp.Or(l.Transactions, d.Transactions)
+	l.Queue = cmp.Or(l.Queue, d.Queue)
+	l.WriteTimeout = cmp.Or(l.WriteTimeout, d.WriteTimeout)
+	l.RetryAfter = cmp.Or(l.RetryAfter, d.RetryAfter)
+	return l
+}
+
+func (e *Endpoint) listen(l Listen) error {
+	fail := func(err error) error { return fmt.Errorf("listen on %s %s: %w", l.Transport, l.Addr, err) }
+	switch l.Transport {
+	case "UDP":
+		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(l.Addr))
+		if err != nil {
+			return fail(err)
+		}
+		// Bursts of responses must not be lost in the kernel; what it grants is enough.
+		_ = conn.SetReadBuffer(8 << 20)
+		_ = conn.SetWriteBuffer(8 << 20)
+		e.datagrams = append(e.datagrams, &datagramSocket{endpoint: e, conn: conn, local: addrPort(conn.LocalAddr())})
+	case "TCP", "TLS":
+		if l.Transport == "TLS" && e.cfg.ServerTLS == nil {
+			return fail(errors.New("no certificate is configured"))
+		}
+		ln, err := net.Listen("tcp", l.Addr.String())
+		if err != nil {
+			return fail(err)
+		}
+		e.listeners = append(e.listeners, listener{l.Transport, ln})
+	default:
+		return fail(errors.New("want UDP, TCP or TLS"))
+	}
+	return nil
+}
+
+// Addr is where the endpoint listens for a transport; zero where it does not.
+func (e *Endpoint) Addr(transport string) netip.AddrPort {
+	if transport == "UDP" && len(e.datagrams) > 0 {
+		return e.datagrams[0].local
+	}
+	for _, l := range e.listeners {
+		if l.transport == transport {
+			return addrPort(l.net.Addr())
+		}
+	}
+	return netip.AddrPort{}
+}
+
+// Run serves until ctx ends, then closes every socket, tells every pending
+// transaction, and returns when all that it started has ended.
+func (e *Endpoint) Run(ctx context.Context) error {
+	for _, l := range e.listeners {
+		e.wg.Go(func() { e.accept(l) })
+	}
+	for _, d := range e.datagrams {
+		e.wg.Go(d.read)
+	}
+	<-ctx.Done()
+	e.stop()
+	e.closeSockets()
+	e.pool.closeAll()
+	e.clients.each(func(tx *ClientTx) { tx.fail(ErrTransport) })
+	e.servers.each(func(tx *ServerTx) { tx.terminate(nil) })
+	e.wg.Wait()
+	return nil
+}
+
+func (e *Endpoint) closeSockets() {
+	for _, l := range e.listeners {
+		l.net.Close()
+	}
+	for _, d := range e.datagrams {
+		d.conn.Close()
+	}
+}
+
+func (e *Endpoint) accept(l listener) {
+	for {
+		nc, err := l.net.Accept()
+		if err != nil {
+			if e.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// Out of descriptors, most likely: the next Accept would spin.
+			e.log.Warn("accept failed", "transport", l.transport, "error", err)
+			continue
+		}
+		if e.pool.size() >= e.cfg.Limits.Connections {
+			e.log.Warn("connection refused: too many", "transport", l.transport, "peer", nc.RemoteAddr())
+			nc.Close()
+			continue
+		}
+		c := e.newStream(l.transport, addrPort(nc.RemoteAddr()), "")
+		if l.transport == "TLS" {
+			nc = tls.Server(nc, e.cfg.ServerTLS)
+		}
+		e.wg.Go(func() { c.serve(nc) })
+	}
+}
+
+// record gives a message to the tap.
+func (e *Endpoint) record(dir wire.Direction, src Source, raw []byte) {
+	if e.cfg.Tap == nil {
+		return
+	}
+	r := wire.Record{
+		Seq: e.records.Add(1), Participant: e.cfg.Name, Direction: dir, Time: e.clock.Now(), Protocol: wire.SIP,
+		Transport: src.Transport, Src: src.Remote, Dst: src.Local, Raw: raw,
+	}
+	if dir == wire.Out {
+		r.Src, r.Dst = src.Local, src.Remote
+	}
+	e.cfg.Tap(r)
+}
+
+// sentBy is our Via's host and port for a transport.
+func (e *Endpoint) sentBy(transport string) (host string, port int) {
+	addr := e.Addr(transport)
+	host, port = e.cfg.Host, int(addr.Port())
+	if host == "" {
+		ip := addr.Addr()
+		if !ip.IsValid() || ip.IsUnspecified() {
+			ip = e.cfg.Bind
+		}
+		switch {
+		case ip.Is6():
+			host = "[" + ip.String() + "]"
+		case ip.IsValid():
+			host = ip.String()
+		default:
+			host = "127.0.0.1"
+		}
+	}
+	return host, port
+}
+
+// NewBranch is a fresh branch parameter (RFC 3261 section 8.1.1.7).
+func NewBranch() string { return "z9hG4bK" + rand.Text() }
+
+// NewTag is a fresh tag (RFC 3261 section 19.3).
+func NewTag() string { return rand.Text()[:16] }
+
+func addrPort(a net.Addr) netip.AddrPort {
+	var ap netip.AddrPort
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		ap = a.AddrPort()
+	case *net.UDPAddr:
+		ap = a.AddrPort()
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

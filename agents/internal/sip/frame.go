@@ -1,0 +1,111 @@
+package sip
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"presfed/agents/internal/message"
+)
+
+// frame is one message cut out of a stream.
+type frame struct {
+	raw []byte
+	// problem is what the cutting found wrong though the stream goes on: the
+	// message is answered with its status.
+	problem *message.ParseError
+	ping    bool // a double CRLF (RFC 5626 section 4.4.1)
+}
+
+// errUnframed ends a connection: where the next message begins cannot be told.
+var errUnframed = errors.New("the end of a message cannot be found")
+
+// readFrame cuts the next message off the stream (RFC 3261 sections 7.5, 18.3).
+// With errUnframed the frame holds what could be read, to be answered.
+func readFrame(r *bufio.Reader, limits message.Limits) (frame, error) {
+	var head []byte
+	crlfs := 0
+	for {
+		line, err := r.ReadSlice('\n')
+		head = append(head, line...)
+		if len(head) > limits.HeaderBytes {
+			return frame{}, fmt.Errorf("%w: header over %d bytes", errUnframed, limits.HeaderBytes)
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if err != nil {
+			if len(head) > 0 && errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return frame{}, err
+		}
+		if string(head) == "\r\n" { // keep-alive, before a start line
+			head = head[:0]
+			if crlfs++; crlfs == 2 {
+				return frame{ping: true}, nil
+			}
+			continue
+		}
+		if len(head) >= 4 && string(head[len(head)-4:]) == "\r\n\r\n" {
+			break
+		}
+	}
+	length, problem := contentLength(head)
+	if length < 0 {
+		return frame{raw: head, problem: problem}, errUnframed
+	}
+	if length > limits.BodyBytes {
+		problem = &message.ParseError{Status: 413, Where: "body", What: fmt.Sprintf("%d bytes, at most %d", length, limits.BodyBytes)}
+		if length > 64<<20 {
+			return frame{raw: head, problem: problem}, errUnframed
+		}
+		_, err := r.Discard(length)
+		return frame{raw: head, problem: problem}, err
+	}
+	raw := make([]byte, len(head)+length)
+	copy(raw, head)
+	_, err := io.ReadFull(r, raw[len(head):])
+	return frame{raw: raw, problem: problem}, err
+}
+
+// contentLength finds the length in a head; -1 where it cannot be told. A
+// missing one is taken for 0 and named: RFC 3261 section 20.14 wants it on
+// streams, but one careless client must not lose its connection for it.
+func contentLength(head []byte) (int, *message.ParseError) {
+	length, found := 0, false
+	bad := func(what string) (int, *message.ParseError) {
+		return -1, &message.ParseError{Status: 400, Where: "Content-Length", What: what}
+	}
+	for rest := head; len(rest) > 0; {
+		line, after, _ := bytes.Cut(rest, []byte("\r\n"))
+		rest = after
+		if len(line) == 0 || (line[0]|0x20) != 'l' && (line[0]|0x20) != 'c' {
+			continue
+		}
+		name, value, ok := strings.Cut(string(line), ":")
+		if !ok || message.Canonical(strings.TrimRight(name, " \t")) != "Content-Length" {
+			continue
+		}
+		for len(rest) > 0 && (rest[0] == ' ' || rest[0] == '\t') {
+			more, after, _ := bytes.Cut(rest, []byte("\r\n"))
+			value, rest = value+string(more), after
+		}
+		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 31)
+		if err != nil {
+			return bad("not a length: " + strconv.Quote(strings.TrimSpace(value)))
+		}
+		if found && int(n) != length {
+			return bad("two that differ")
+		}
+		length, found = int(n), true
+	}
+	if !found {
+		return 0, &message.ParseError{Status: 400, Where: "Content-Length", What: "missing on a stream"}
+	}
+	return length, nil
+}

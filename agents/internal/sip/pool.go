@@ -1,0 +1,120 @@
+package sip
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// pool finds live connections: by flow, by address, by proven identity.
+type pool struct {
+	mu    sync.Mutex
+	flows map[Flow]*stream
+	keys  map[string]*stream
+}
+
+func (p *pool) init() { p.flows, p.keys = map[Flow]*stream{}, map[string]*stream{} }
+
+func poolKey(transport string, addr netip.AddrPort, serverName string) string {
+	return transport + " " + addr.String() + " " + strings.ToLower(serverName)
+}
+
+func identityKey(transport, name string) string { return transport + " " + strings.ToLower(name) }
+
+// add makes c known by key. The first connection under a key keeps it.
+func (p *pool) add(c *stream, key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.flows[c.src.Flow] = c
+	if _, taken := p.keys[key]; !taken {
+		p.keys[key] = c
+		c.keys = append(c.keys, key)
+	}
+}
+
+func (p *pool) remove(c *stream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.flows, c.src.Flow)
+	for _, key := range c.keys {
+		if p.keys[key] == c {
+			delete(p.keys, key)
+		}
+	}
+	c.keys = nil
+}
+
+func (p *pool) size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.flows)
+}
+
+func (p *pool) find(to Target) *stream {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.flows[to.Flow]; c != nil {
+		return c
+	}
+	if to.Transport == "TLS" && to.ServerName != "" {
+		if c := p.keys[identityKey(to.Transport, to.ServerName)]; c != nil {
+			return c
+		}
+	}
+	return p.keys[poolKey(to.Transport, to.Addr, to.ServerName)]
+}
+
+func (p *pool) closeAll() {
+	p.mu.Lock()
+	all := make([]*stream, 0, len(p.flows))
+	for _, c := range p.flows {
+		all = append(all, c)
+	}
+	p.mu.Unlock()
+	for _, c := range all {
+		c.close(ErrTransport)
+	}
+}
+
+// link is what a message is sent down.
+type link interface {
+	send(b []byte) error
+	source() Source
+	reliable() bool
+	watch(tx *ClientTx) error
+	unwatch(tx *ClientTx)
+}
+
+// link finds or sets up the way to a target. Dialling goes on in the background.
+func (e *Endpoint) link(to Target) (link, error) {
+	if to.Transport == "UDP" {
+		i := slices.IndexFunc(e.datagrams, func(d *datagramSocket) bool { return d.local.Addr().Is4() == to.Addr.Addr().Unmap().Is4() })
+		if i < 0 {
+			return nil, fmt.Errorf("%w: no UDP socket for %s", ErrTransport, to.Addr)
+		}
+		return datagram{e.datagrams[i], to.Addr}, nil
+	}
+	if c := e.pool.find(to); c != nil {
+		return c, nil
+	}
+	if !to.Addr.IsValid() || to.Addr.Port() == 0 {
+		return nil, fmt.Errorf("%w: the connection is gone and there is no address to dial", ErrTransport)
+	}
+	if to.Transport != "TCP" && to.Transport != "TLS" {
+		return nil, fmt.Errorf("%w: transport %q", ErrTransport, to.Transport)
+	}
+	if to.Transport == "TLS" && (e.cfg.ClientTLS == nil || to.ServerName == "") {
+		return nil, fmt.Errorf("%w: TLS to %s needs a certificate authority and a name to expect", ErrTransport, to.Addr)
+	}
+	if e.ctx.Err() != nil {
+		return nil, fmt.Errorf("%w: the endpoint is closed", ErrTransport)
+	}
+	if e.pool.size() >= e.cfg.Limits.Connections {
+		return nil, fmt.Errorf("%w: too many connections", ErrTransport)
+	}
+	c := e.newStream(to.Transport, to.Addr, to.ServerName)
+	e.wg.Go(func() { c.dial(to) })
+	return c, nil
+}

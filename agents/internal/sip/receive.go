@@ -1,0 +1,214 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"presfed/agents/internal/message"
+)
+
+// receive takes one message off a link, on its reader, in wire order.
+func (e *Endpoint) receive(raw []byte, problem *message.ParseError, l link) {
+	if status, branch, method, ok := peekResponse(raw); ok && problem == nil {
+		if tx, found := e.clients.get(clientKey(branch, method)); found && tx.raw(status, raw) {
+			return
+		}
+	}
+	msg, err := message.Parse(raw, e.cfg.Limits.Message)
+	if problem != nil {
+		err = problem
+	}
+	switch m := msg.(type) {
+	case *message.Response:
+		if err == nil {
+			e.receiveResponse(m, l)
+			return
+		}
+	case *message.Request:
+		if m != nil {
+			e.receiveRequest(m, err, l)
+			return
+		}
+	}
+	// RFC 3261 section 18.3: what is no message, or a broken response, is dropped.
+	e.log.Info("dropped what is not a SIP message", "peer", l.source().Remote, "error", err)
+}
+
+func (e *Endpoint) receiveResponse(res *message.Response, l link) {
+	via, err := message.TopVia(res)
+	if err != nil {
+		return
+	}
+	if tx, ok := e.clients.get(clientKey(via.Branch(), message.Method(res))); ok {
+		tx.receive(res)
+		return
+	}
+	e.cfg.Handler.ServeResponse(res, l.source())
+}
+
+func (e *Endpoint) receiveRequest(req *message.Request, perr error, l link) {
+	src := l.source()
+	via, err := stampVia(req, src)
+	if err != nil {
+		e.log.Info("dropped a request that cannot be answered", "peer", src.Remote, "error", cmpErr(perr, err))
+		return
+	}
+	back := e.replyLink(via, l)
+	if perr != nil {
+		e.log.Info("refused a malformed request", "peer", src.Remote, "call_id", message.CallID(req), "error", perr)
+		if req.Method != message.ACK {
+			status := 400
+			var p *message.ParseError
+			if errors.As(perr, &p) {
+				status = p.Status
+			}
+			e.refuse(req, status, perr.Error(), back)
+		}
+		return
+	}
+	key := serverKey(req, via)
+	if tx, ok := e.servers.get(key); ok {
+		switch {
+		case req.Method == message.ACK && tx.ack():
+			return
+		case req.Method != message.ACK:
+			tx.retransmitted()
+			return
+		}
+	}
+	if req.Method == message.ACK {
+		e.cfg.Handler.ServeAck(req, src)
+		return
+	}
+	if e.servers.count.Load() >= int64(e.cfg.Limits.Transactions) {
+		e.refuse(req, 503, "", back)
+		return
+	}
+	tx := newServerTx(e, key, req, src, back)
+	if req.Method == message.CANCEL {
+		// RFC 3261 section 9.2: matched as if it were the INVITE it cancels.
+		tx.invite, _ = e.servers.get(transactionKey(via, message.INVITE, req))
+	}
+	if _, added := e.servers.add(key, tx); !added {
+		return // only the one reader of this link makes keys of its peer
+	}
+	tx.start()
+	e.cfg.Handler.ServeRequest(tx)
+}
+
+// refuse answers without a transaction.
+func (e *Endpoint) refuse(req *message.Request, status int, why string, l link) {
+	res := message.NewResponse(req, status, "", NewTag())
+	if status == 503 {
+		message.Add(res, "Retry-After", strconv.Itoa(int(e.cfg.Limits.RetryAfter.Seconds())))
+	}
+	if why != "" {
+		message.Add(res, "Warning", fmt.Sprintf("399 presfed %s", message.Quote(why)))
+	}
+	if err := l.send(message.Bytes(res)); err != nil {
+		e.log.Info("a refusal could not be sent", "error", err)
+	}
+}
+
+// stampVia writes where the request came from into its top Via (RFC 3261
+// section 18.2.1, RFC 3581 section 4).
+func stampVia(req *message.Request, src Source) (message.Via, error) {
+	via, err := message.TopVia(req)
+	if err != nil {
+		return via, err
+	}
+	ip := src.Remote.Addr().String()
+	before := len(via.Params)
+	rport, asked := via.Params.Get("rport")
+	if asked && rport == "" {
+		via.Params = via.Params.With("rport", strconv.Itoa(int(src.Remote.Port()))).With("received", ip)
+	} else if strings.Trim(via.Host, "[]") != ip {
+		via.Params = via.Params.With("received", ip)
+	}
+	if asked || len(via.Params) != before {
+		setTopVia(req, via)
+	}
+	return via, nil
+}
+
+// setTopVia replaces the first of the Via fields.
+func setTopVia(req *message.Request, via message.Via) {
+	lines := message.Raw(req, "Via")
+	message.Remove(req, "Via")
+	lines[0] = via.String()
+	for _, line := range slices.Backward(lines) {
+		message.Prepend(req, "Via", line)
+	}
+}
+
+// peekResponse reads what matches a response to its transaction without
+// building the message: status, branch of the first Via, CSeq method.
+func peekResponse(raw []byte) (status int, branch, method string, ok bool) {
+	const version = "SIP/2.0 "
+	if len(raw) < len(version)+3 || string(raw[:len(version)]) != version {
+		return 0, "", "", false
+	}
+	status, err := strconv.Atoi(string(raw[8:11]))
+	if err != nil {
+		return 0, "", "", false
+	}
+	s := string(raw)
+	if i := strings.Index(s, "\r\n\r\n"); i > 0 {
+		s = s[:i]
+	}
+	via := fieldValue(s, "Via", "v")
+	if i := strings.Index(via, ";branch="); i >= 0 {
+		branch = via[i+len(";branch="):]
+		if end := strings.IndexAny(branch, ";, \t"); end >= 0 {
+			branch = branch[:end]
+		}
+	}
+	cseq := fieldValue(s, "CSeq", "CSeq")
+	if i := strings.LastIndexAny(cseq, " \t"); i >= 0 {
+		method = cseq[i+1:]
+	}
+	return status, branch, method, branch != "" && method != ""
+}
+
+// fieldValue is the first value of a field in a head; folded ones are not seen.
+func fieldValue(head, name, short string) string {
+	for line := range strings.SplitSeq(head, "\r\n") {
+		n, v, ok := strings.Cut(line, ":")
+		if n = strings.TrimRight(n, " \t"); ok && (strings.EqualFold(n, name) || strings.EqualFold(n, short)) {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
+// serverKey is what retransmissions and ACKs share with their request (RFC 3261
+// section 17.2.3).
+func serverKey(req *message.Request, via message.Via) string {
+	method := string(req.Method)
+	if method == message.ACK {
+		method = message.INVITE
+	}
+	return transactionKey(via, method, req)
+}
+
+func transactionKey(via message.Via, method string, req *message.Request) string {
+	if b := via.Branch(); strings.HasPrefix(b, "z9hG4bK") {
+		return method + " " + b + " " + strings.ToLower(via.SentBy())
+	}
+	// RFC 2543 peers have no unique branch.
+	cseq, _ := message.CSeqOf(req)
+	from, _ := message.From(req)
+	return strings.Join([]string{method, from.Tag(), message.CallID(req), strconv.Itoa(int(cseq.Seq)), via.SentBy(), req.Recipient.String()}, " ")
+}
+
+func clientKey(branch, method string) string { return method + " " + branch }
+
+func cmpErr(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}

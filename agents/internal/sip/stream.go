@@ -1,0 +1,255 @@
+package sip
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"presfed/agents/internal/wire"
+)
+
+// stream is one TCP or TLS connection. It exists before it is connected:
+// what is sent meanwhile waits in its queue.
+type stream struct {
+	endpoint *Endpoint
+	keys     []string // what the pool knows it by; guarded by the pool
+	src      Source   // complete once connected
+
+	mu      sync.Mutex
+	wake    *sync.Cond
+	queue   [][]byte
+	queued  int
+	last    bool // what waits goes out, then the connection closes
+	closed  bool
+	cause   error
+	conn    net.Conn
+	pending map[*ClientTx]struct{}
+}
+
+func (e *Endpoint) newStream(transport string, remote netip.AddrPort, serverName string) *stream {
+	c := &stream{endpoint: e, pending: map[*ClientTx]struct{}{}}
+	c.wake = sync.NewCond(&c.mu)
+	c.src = Source{Transport: transport, Remote: remote, Flow: Flow(e.flows.Add(1))}
+	e.pool.add(c, poolKey(transport, remote, serverName))
+	return c
+}
+
+// dial connects to a target and serves the connection.
+func (c *stream) dial(to Target) {
+	e := c.endpoint
+	ctx, cancel := context.WithTimeout(e.ctx, 64*e.cfg.Timers.T1)
+	defer cancel()
+	d := net.Dialer{}
+	if e.cfg.Bind.IsValid() {
+		d.LocalAddr = &net.TCPAddr{IP: e.cfg.Bind.AsSlice()}
+	}
+	nc, err := d.DialContext(ctx, "tcp", to.Addr.String())
+	if err != nil {
+		c.close(fmt.Errorf("%w: %w", ErrTransport, err))
+		return
+	}
+	if to.Transport == "TLS" {
+		cfg := e.cfg.ClientTLS.Clone()
+		cfg.ServerName = to.ServerName
+		nc = tls.Client(nc, cfg)
+	}
+	c.serve(nc)
+}
+
+// serve owns the connection until it ends: a handshake where there is one, a
+// writer beside the reader.
+func (c *stream) serve(nc net.Conn) {
+	e := c.endpoint
+	var identities []string
+	if t, ok := nc.(*tls.Conn); ok {
+		ctx, cancel := context.WithTimeout(e.ctx, e.cfg.Limits.WriteTimeout)
+		err := t.HandshakeContext(ctx)
+		cancel()
+		if err != nil {
+			e.log.Warn("TLS handshake failed", "peer", nc.RemoteAddr(), "error", err)
+			nc.Close()
+			c.close(fmt.Errorf("%w: TLS: %w", ErrTransport, err))
+			return
+		}
+		if certs := t.ConnectionState().PeerCertificates; len(certs) > 0 {
+			identities = certificateNames(certs[0])
+		}
+	}
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		nc.Close()
+		return
+	}
+	c.conn = nc
+	c.src.Local, c.src.Remote, c.src.Identities = addrPort(nc.LocalAddr()), addrPort(nc.RemoteAddr()), identities
+	c.mu.Unlock()
+	// RFC 5923: a peer that proved who it is can be reached by its connection.
+	for _, id := range identities {
+		e.pool.add(c, identityKey(c.src.Transport, id))
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); c.write() }()
+	err := c.read(bufio.NewReaderSize(nc, 16<<10))
+	if errors.Is(err, errUnframed) { // the refusal still has to go out
+		c.mu.Lock()
+		c.last = true
+		c.mu.Unlock()
+		c.wake.Signal()
+		<-done
+	}
+	c.close(err)
+	<-done
+	e.cfg.Handler.ConnectionClosed(c.src)
+}
+
+func (c *stream) read(r *bufio.Reader) error {
+	e := c.endpoint
+	for {
+		f, err := readFrame(r, e.cfg.Limits.Message)
+		if f.ping {
+			c.send([]byte("\r\n"))
+			continue
+		}
+		if len(f.raw) > 0 && (err == nil || errors.Is(err, errUnframed)) {
+			e.record(wire.In, c.src, f.raw)
+			e.receive(f.raw, f.problem, c)
+		}
+		if err != nil {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+				e.log.Info("connection ends", "peer", c.src.Remote, "transport", c.src.Transport, "error", err)
+			}
+			return fmt.Errorf("%w: %w", ErrTransport, err)
+		}
+	}
+}
+
+// send queues b; a peer that lets more wait than Limits.Queue loses the
+// connection. b must not change afterwards.
+func (c *stream) send(b []byte) error {
+	c.mu.Lock()
+	if c.closed {
+		defer c.mu.Unlock()
+		return c.cause
+	}
+	if c.queued+len(b) > c.endpoint.cfg.Limits.Queue {
+		c.mu.Unlock()
+		err := fmt.Errorf("%w: the peer does not read, %d bytes wait", ErrTransport, c.queued)
+		c.close(err)
+		return err
+	}
+	c.queue = append(c.queue, b)
+	c.queued += len(b)
+	c.mu.Unlock()
+	c.wake.Signal()
+	return nil
+}
+
+// write empties the queue onto the wire, as many messages a system call as wait.
+func (c *stream) write() {
+	e := c.endpoint
+	var batch []byte
+	for {
+		c.mu.Lock()
+		for len(c.queue) == 0 && !c.closed && !c.last {
+			c.wake.Wait()
+		}
+		if c.closed || len(c.queue) == 0 {
+			c.mu.Unlock()
+			return
+		}
+		messages := c.queue
+		c.queue = nil
+		c.mu.Unlock()
+
+		batch = batch[:0]
+		for _, m := range messages {
+			batch = append(batch, m...)
+		}
+		c.conn.SetWriteDeadline(time.Now().Add(e.cfg.Limits.WriteTimeout))
+		if _, err := c.conn.Write(batch); err != nil {
+			c.close(fmt.Errorf("%w: %w", ErrTransport, err))
+			return
+		}
+		for _, m := range messages {
+			if len(m) > 4 {
+				e.record(wire.Out, c.src, m)
+			}
+		}
+		c.mu.Lock()
+		c.queued -= len(batch)
+		c.mu.Unlock()
+		if cap(batch) > 256<<10 {
+			batch = nil
+		}
+	}
+}
+
+// close ends the connection once and tells every transaction that waits on it.
+func (c *stream) close(cause error) {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.closed, c.cause = true, cause
+	pending := c.pending
+	c.pending = nil
+	if c.conn != nil {
+		c.conn.Close()
+	}
+	c.mu.Unlock()
+	c.wake.Broadcast()
+	c.endpoint.pool.remove(c)
+	for tx := range pending {
+		tx.fail(cause)
+	}
+}
+
+// watch has tx told when the connection closes; false if it has.
+func (c *stream) watch(tx *ClientTx) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return c.cause
+	}
+	c.pending[tx] = struct{}{}
+	return nil
+}
+
+func (c *stream) unwatch(tx *ClientTx) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.pending, tx)
+}
+
+func (c *stream) source() Source { return c.src }
+
+func (c *stream) reliable() bool { return true }
+
+// certificateNames are the names that a certificate proves (RFC 5922 section
+// 7.1): URI SANs of scheme sip without a user, and DNS SANs if there are none.
+func certificateNames(cert *x509.Certificate) []string {
+	var names []string
+	for _, u := range cert.URIs {
+		if strings.EqualFold(u.Scheme, "sip") && !strings.Contains(u.Opaque, "@") {
+			names = append(names, strings.ToLower(u.Opaque))
+		}
+	}
+	if len(names) > 0 {
+		return names
+	}
+	for _, n := range cert.DNSNames {
+		names = append(names, strings.ToLower(n))
+	}
+	return names
+}
