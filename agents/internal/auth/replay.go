@@ -23,7 +23,6 @@ type usage struct {
 	nonce
 	top    uint32 // highest count seen
 	window uint64 // bit i: count top-i was seen
-	index  int    // in the heap
 }
 
 func newReplay(most int, life time.Duration) *replay {
