@@ -80,7 +80,7 @@ func ParseAddress(s string) (Address, error) {
 	bad := func(what string) (Address, error) {
 		return Address{}, &ParseError{Status: 400, Where: "address", What: what + " in " + quoteClip(s)}
 	}
-	rest := s
+	var rest string
 	if open := indexOutsideQuotes(s, '<'); open >= 0 {
 		a.Display = Unquote(strings.TrimSpace(s[:open]))
 		end := strings.IndexByte(s[open:], '>')

@@ -1,0 +1,211 @@
+package registrar
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"presfed/agents/internal/clock"
+	"presfed/agents/internal/message"
+	"presfed/agents/internal/sip"
+	"presfed/db/state"
+)
+
+// memory commits at once, or fails.
+type memory struct {
+	err     error
+	commits int
+}
+
+func (m *memory) Commit(_ func(*state.Tx) error, done func(error)) { m.commits++; done(m.err) }
+
+type server struct{ registrar *Registrar }
+
+func (s *server) ServeRequest(tx *sip.ServerTx)                   { s.registrar.Register(tx, "sip:alice@example.com") }
+func (s *server) ServeAck(*message.Request, sip.Source)           {}
+func (s *server) ServeResponse(_ *message.Response, _ sip.Source) {}
+func (s *server) ConnectionClosed(sip.Source)                     {}
+
+// bench is a registrar behind a real socket and a client before it.
+type bench struct {
+	t      *testing.T
+	client *sip.Endpoint
+	to     sip.Target
+	cseq   uint32
+}
+
+func newBench(t *testing.T, r *Registrar) *bench {
+	t.Helper()
+	lo := netip.MustParseAddrPort("127.0.0.1:0")
+	run := func(h sip.Handler) *sip.Endpoint {
+		e, err := sip.New(sip.Config{Name: "t", Listen: []sip.Listen{{Transport: "TCP", Addr: lo}}, Handler: h})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { defer close(done); e.Run(ctx) }()
+		t.Cleanup(func() { cancel(); <-done })
+		return e
+	}
+	srv := run(&server{r})
+	return &bench{t: t, client: run(&server{}), to: sip.Target{Transport: "TCP", Addr: srv.Addr("TCP")}}
+}
+
+func (b *bench) register(callID, expires string, contacts ...string) *message.Response {
+	b.t.Helper()
+	b.cseq++
+	req := message.NewRequest("REGISTER", message.URI{Scheme: "sip", Host: "example.com"})
+	message.Add(req, "From", "<sip:alice@example.com>;tag=1")
+	message.Add(req, "To", "<sip:alice@example.com>")
+	message.Add(req, "Call-ID", callID)
+	message.Add(req, "CSeq", message.CSeq{Seq: b.cseq, Method: "REGISTER"}.String())
+	if expires != "" {
+		message.Add(req, "Expires", expires)
+	}
+	for _, c := range contacts {
+		message.Add(req, "Contact", c)
+	}
+	got := make(chan *message.Response, 1)
+	b.client.Send(req, b.to, func(res *message.Response, err error) {
+		if err != nil {
+			b.t.Errorf("REGISTER: %v", err)
+		}
+		got <- res
+	})
+	select {
+	case res := <-got:
+		return res
+	case <-time.After(20 * time.Second):
+		b.t.Fatal("no answer")
+		return nil
+	}
+}
+
+func TestRegister(t *testing.T) {
+	now := clock.NewManual(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	store := &memory{}
+	r := New(Config{Store: store, Clock: now, Contacts: 3}, nil)
+	b := newBench(t, r)
+	pc, phone := `<sip:alice@192.0.2.1;transport=tcp>;q=0.5;+sip.message`, `<sip:8555@192.0.2.2>;audio;expires=60`
+	steps := []struct {
+		name, call, expires string
+		contacts            []string
+		status              int
+		want                []string // what Contact lines of the answer begin with
+		header              string
+	}{
+		{"a query changes nothing", "1", "", nil, 200, nil, ""},
+		{"two contacts, the preferred first", "1", "600", []string{pc, phone}, 200, []string{"<sip:8555@", "<sip:alice@"}, ""},
+		{"the same contact spelled otherwise", "1", "700", []string{`<sip:alice@192.0.2.1;Transport=TCP>;q=0.5;+sip.message`}, 200, []string{"<sip:8555@", "<sip:alice@"}, ""},
+		{"too short", "1", "5", []string{pc}, 423, nil, "Min-Expires: 10"},
+		{"wildcard needs Expires 0", "1", "60", []string{"*"}, 400, nil, ""},
+		{"wildcard stands alone", "1", "0", []string{"*", pc}, 400, nil, ""},
+		{"bad q", "1", "60", []string{`<sip:x@y>;q=2`}, 400, nil, ""},
+		{"no such scheme", "1", "60", []string{`<tel:+1>`}, 400, nil, ""},
+		{"too many, none of them kept", "1", "60", []string{"<sip:c@h>", "<sip:d@h>"}, 403, nil, ""},
+		{"one goes", "1", "", []string{`<sip:8555@192.0.2.2>;expires=0`}, 200, []string{"<sip:alice@"}, ""},
+		{"all go", "2", "0", []string{"*"}, 200, nil, ""},
+	}
+	for _, s := range steps {
+		res := b.register(s.call, s.expires, s.contacts...)
+		got := message.Raw(res, "Contact")
+		if res.StatusCode != s.status || len(got) != len(s.want) {
+			t.Fatalf("%s: %d with %q", s.name, res.StatusCode, got)
+		}
+		for i, w := range s.want {
+			if !strings.HasPrefix(got[i], w) || !strings.Contains(got[i], ";expires=") {
+				t.Errorf("%s: contact %d is %s", s.name, i, got[i])
+			}
+		}
+		if s.header != "" && !strings.Contains(string(message.Bytes(res)), s.header+"\r\n") {
+			t.Errorf("%s: no %s in\n%s", s.name, s.header, message.Bytes(res))
+		}
+	}
+	if store.commits != 4 {
+		t.Errorf("%d commits", store.commits)
+	}
+}
+
+func TestOlderCSeqIsRefused(t *testing.T) {
+	r := New(Config{Store: &memory{}}, nil)
+	b := newBench(t, r)
+	b.cseq = 10
+	b.register("c", "60", "<sip:a@h>")
+	b.cseq = 5
+	if res := b.register("c", "0", "<sip:a@h>"); res.StatusCode != 500 {
+		t.Errorf("CSeq 6 after 11: %d", res.StatusCode)
+	}
+	if res := b.register("other", "0", "<sip:a@h>"); res.StatusCode != 200 || len(r.Bindings("sip:alice@example.com")) != 0 {
+		t.Errorf("another Call-ID: %d", res.StatusCode)
+	}
+}
+
+func TestFailedCommitChangesNothing(t *testing.T) {
+	store := &memory{err: errors.New("disk full")}
+	r := New(Config{Store: store}, nil)
+	b := newBench(t, r)
+	if res := b.register("c", "60", "<sip:a@h>"); res.StatusCode != 500 {
+		t.Errorf("answered %d", res.StatusCode)
+	}
+	if n := len(r.Bindings("sip:alice@example.com")); n != 0 {
+		t.Errorf("%d bindings", n)
+	}
+}
+
+func TestExpiryAndFlow(t *testing.T) {
+	now := clock.NewManual(time.Now())
+	r := New(Config{Store: &memory{}, Clock: now}, nil)
+	b := newBench(t, r)
+	b.register("c", "60", "<sip:a@h>")
+	list := r.Bindings("sip:alice@example.com")
+	if len(list) != 1 || list[0].Flow == 0 {
+		t.Fatalf("%+v", list)
+	}
+	now.Advance(61 * time.Second)
+	if n := len(r.Bindings("sip:alice@example.com")); n != 0 {
+		t.Errorf("%d bindings after their time", n)
+	}
+	r.Purge()
+	if len(r.users) != 0 {
+		t.Error("an expired binding stays in memory")
+	}
+}
+
+func TestRestore(t *testing.T) {
+	now := time.Now()
+	r := New(Config{Store: &memory{}}, []state.Binding{
+		{AOR: "sip:a@d", Contact: "k", Address: "<sip:a@h>;q=0.3;audio", Expires: now.Add(time.Hour)},
+		{AOR: "sip:a@d", Contact: "k2", Address: "<sip:a@gone>", Expires: now.Add(-time.Hour)},
+	})
+	list := r.Bindings("sip:a@d")
+	if len(list) != 1 || list[0].Q != 0.3 || list[0].CanIM() {
+		t.Errorf("%+v", list)
+	}
+}
+
+func TestCapabilities(t *testing.T) {
+	for _, tt := range []struct {
+		contact string
+		im      bool
+		message bool
+	}{
+		{"<sip:a@h>", true, true},
+		{"<sip:a@h>;audio", false, true},
+		{"<sip:a@h>;audio;+sip.message", true, true},
+		{`<sip:a@h>;+sip.message="FALSE"`, false, true},
+		{`<sip:a@h>;methods="INVITE,BYE"`, true, false},
+	} {
+		a, err := message.ParseAddress(tt.contact)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := Binding{Contact: a}
+		if b.CanIM() != tt.im || b.Takes("MESSAGE") != tt.message {
+			t.Errorf("%s: IM %v, MESSAGE %v", tt.contact, b.CanIM(), b.Takes("MESSAGE"))
+		}
+	}
+}
