@@ -4,16 +4,15 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
+	"presfed/agents/certs"
 	"presfed/agents/internal/wire"
 )
 
@@ -80,8 +79,8 @@ func (c *stream) serve(nc net.Conn) {
 			c.close(fmt.Errorf("%w: TLS: %w", ErrTransport, err))
 			return
 		}
-		if certs := t.ConnectionState().PeerCertificates; len(certs) > 0 {
-			identities = certificateNames(certs[0])
+		if shown := t.ConnectionState().PeerCertificates; len(shown) > 0 {
+			identities = certs.Identities(shown[0])
 		}
 	}
 	c.mu.Lock()
@@ -235,21 +234,3 @@ func (c *stream) unwatch(tx *ClientTx) {
 func (c *stream) source() Source { return c.src }
 
 func (c *stream) reliable() bool { return true }
-
-// certificateNames are the names that a certificate proves (RFC 5922 section
-// 7.1): URI SANs of scheme sip without a user, and DNS SANs if there are none.
-func certificateNames(cert *x509.Certificate) []string {
-	var names []string
-	for _, u := range cert.URIs {
-		if strings.EqualFold(u.Scheme, "sip") && !strings.Contains(u.Opaque, "@") {
-			names = append(names, strings.ToLower(u.Opaque))
-		}
-	}
-	if len(names) > 0 {
-		return names
-	}
-	for _, n := range cert.DNSNames {
-		names = append(names, strings.ToLower(n))
-	}
-	return names
-}
