@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"time"
 )
 
 // Config serves both roles. As a server it asks for a certificate, verifies the
@@ -53,12 +54,12 @@ func (c *Credentials) client(name string) *tls.Config {
 		if want == "" {
 			want = state.ServerName
 		}
-		return c.verify(state.PeerCertificates, want)
+		return c.verifyAt(state.PeerCertificates, want, c.time())
 	}
 	return cfg
 }
 
-func (c *Credentials) verify(chain []*x509.Certificate, name string) error {
+func (c *Credentials) verifyAt(chain []*x509.Certificate, name string, at time.Time) error {
 	if len(chain) == 0 {
 		return errors.New("the peer shows no certificate")
 	}
@@ -69,7 +70,7 @@ func (c *Credentials) verify(chain []*x509.Certificate, name string) error {
 	if _, err := chain[0].Verify(x509.VerifyOptions{
 		Roots:         c.roots,
 		Intermediates: between,
-		CurrentTime:   c.time(),
+		CurrentTime:   at,
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}); err != nil {
 		return &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: err}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// envName is the environment variable of a flag: PRESFED_NO_COLOR for
+// --no-color.
+func envName(flag string) string {
+	return "PRESFED_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// readEnvironment sets each flag that was not given on the command line from
+// its variable. An empty variable counts as not set.
+func readEnvironment(cmd *cobra.Command, lookup func(string) (string, bool)) error {
+	var failed error
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		if flag.Changed || flag.Name == "help" || failed != nil {
+			return
+		}
+		value, ok := lookup(envName(flag.Name))
+		if !ok || value == "" {
+			return
+		}
+		if err := cmd.Flags().Set(flag.Name, value); err != nil {
+			failed = usage("it stands for --"+flag.Name+": "+flag.Usage, "%s=%q: want %s", envName(flag.Name), value, flagWants(flag))
+		}
+	})
+	return failed
+}
+
+func flagWants(flag *pflag.Flag) string {
+	switch t := flag.Value.Type(); t {
+	case "bool":
+		return "true or false"
+	case "int", "uint", "count":
+		return "a whole number"
+	case "duration":
+		return "a duration such as 5s"
+	default:
+		return t
+	}
+}
