@@ -1,0 +1,280 @@
+package pidf
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// node is one element as it was read: names resolved, line known. It lives for
+// the length of one Parse.
+type node struct {
+	name     Name
+	prefix   string
+	attrs    []Attr
+	decls    []binding // namespace declarations made here
+	outer    *node
+	children []any // *node or string, in order
+	line     int
+}
+
+// binding is one namespace declaration; an empty prefix is the default one.
+type binding struct{ prefix, space string }
+
+// lookup finds the namespace that a prefix has at a node.
+func (n *node) lookup(prefix string) (string, bool) {
+	for ; n != nil; n = n.outer {
+		for _, b := range n.decls {
+			if b.prefix == prefix {
+				return b.space, true
+			}
+		}
+	}
+	switch prefix {
+	case "":
+		return "", true
+	case "xml":
+		return nsXML, true
+	case "sc":
+		// Erratum 4: the draft declares sc in the first tuple and uses it in
+		// the second as well.
+		return NSCaps, true
+	}
+	return "", false
+}
+
+// path names the node by the local names from the root down.
+func (n *node) path() string {
+	if n == nil {
+		return ""
+	}
+	if n.outer == nil {
+		return n.name.Local
+	}
+	return n.outer.path() + "/" + n.name.Local
+}
+
+// scanner reads one document in one pass and refuses at the first thing that
+// may not be there. The checks stand here, and not in etree's reader, because
+// that one gives no line and accepts several roots, unknown prefixes and
+// document types.
+type scanner struct {
+	dec      *xml.Decoder
+	limits   Limits
+	elements int
+	depth    int
+	line     int // of the token at hand
+}
+
+func scan(data []byte, limits Limits) (*node, error) {
+	if len(data) > limits.Bytes {
+		return nil, &ParseError{What: plural(len(data), "byte"), Expected: "at most " + plural(limits.Bytes, "byte"), Err: ErrTooLarge}
+	}
+	if !utf8.Valid(data) {
+		return nil, &ParseError{Line: lineOfInvalid(data), What: "bytes that are not UTF-8", Expected: "UTF-8"}
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	s := &scanner{dec: xml.NewDecoder(bytes.NewReader(repairDeclaration(data))), limits: limits}
+	// The only encoding is UTF-8, checked by declaration().
+	s.dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	return s.document()
+}
+
+// document reads everything: one root, and around it nothing but white space,
+// comments and processing instructions.
+func (s *scanner) document() (*node, error) {
+	var root, at *node
+	first := true // nothing but white space so far
+	for {
+		s.line, _ = s.dec.InputPos()
+		tok, err := s.dec.RawToken()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, s.syntax(at, err)
+		}
+		text, isText := tok.(xml.CharData)
+		blank := isText && len(bytes.TrimSpace(text)) == 0
+		switch tok := tok.(type) {
+		case xml.StartElement:
+			if at == nil && root != nil {
+				return nil, s.fail(nil, "a second root element "+quote(tok.Name.Local), "the end of the document")
+			}
+			n, err := s.start(at, tok)
+			if err != nil {
+				return nil, err
+			}
+			if at == nil {
+				root = n
+			} else {
+				at.children = append(at.children, n)
+			}
+			at = n
+		case xml.EndElement:
+			if at == nil || tok.Name.Space != at.prefix || tok.Name.Local != at.name.Local {
+				return nil, s.fail(at, "an end tag "+quote(rawName(tok.Name)), "the end of the element that is open")
+			}
+			at = at.outer
+			s.depth--
+		case xml.CharData:
+			switch {
+			case at != nil:
+				at.addText(string(tok))
+			case !blank:
+				return nil, s.fail(nil, "text outside the root element: "+quote(string(tok)), "")
+			}
+		case xml.ProcInst:
+			if strings.EqualFold(tok.Target, "xml") {
+				if !first {
+					return nil, s.fail(at, "an XML declaration", "one at the start of the document only")
+				}
+				if err := s.declaration(string(tok.Inst)); err != nil {
+					return nil, err
+				}
+			}
+		case xml.Directive:
+			return nil, s.fail(at, "a document type or other directive", "none: presence documents have no DTD")
+		}
+		first = first && blank
+	}
+	if at != nil {
+		return nil, s.fail(at, "the document ends", "the end tag of "+at.name.Local)
+	}
+	if root == nil {
+		return nil, s.fail(nil, "no element at all", "presence")
+	}
+	return root, nil
+}
+
+// start makes the node of a start tag: counts, declarations, names.
+func (s *scanner) start(outer *node, tok xml.StartElement) (*node, error) {
+	s.elements++
+	s.depth++
+	n := &node{outer: outer, line: s.line, prefix: tok.Name.Space, name: Name{Local: tok.Name.Local}}
+	switch {
+	case s.depth > s.limits.Depth:
+		return nil, s.tooMany(outer, "elements nested deeper than "+plural(s.limits.Depth, "level"))
+	case s.elements > s.limits.Elements:
+		return nil, s.tooMany(outer, "more than "+plural(s.limits.Elements, "element"))
+	case len(tok.Attr) > s.limits.Attributes:
+		return nil, s.tooMany(n, "more than "+plural(s.limits.Attributes, "attribute"))
+	}
+	for _, a := range tok.Attr {
+		if a.Name.Space != "xmlns" && rawName(a.Name) != "xmlns" {
+			continue
+		}
+		b := binding{a.Name.Local, normalSpace(a.Value)}
+		if a.Name.Space == "" {
+			b.prefix = ""
+		}
+		if err := s.declare(n, b); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if n.name.Space, err = s.resolve(n, tok.Name, true); err != nil {
+		return nil, err
+	}
+	for _, a := range tok.Attr {
+		if a.Name.Space == "xmlns" || rawName(a.Name) == "xmlns" {
+			continue
+		}
+		space, err := s.resolve(n, a.Name, false)
+		if err != nil {
+			return nil, err
+		}
+		name := Name{space, a.Name.Local}
+		for _, seen := range n.attrs {
+			if seen.Name == name {
+				return nil, s.fail(n, "attribute "+quote(rawName(a.Name))+" twice", "each attribute once")
+			}
+		}
+		n.attrs = append(n.attrs, Attr{Name: name, Prefix: a.Name.Space, Value: a.Value})
+	}
+	return n, nil
+}
+
+// declare adds a namespace declaration to n (Namespaces in XML sections 2, 3).
+func (s *scanner) declare(n *node, b binding) error {
+	for _, d := range n.decls {
+		if d.prefix == b.prefix {
+			return s.fail(n, "the namespace prefix "+quote(b.prefix)+" declared twice", "each once")
+		}
+	}
+	switch {
+	case b.prefix == "xmlns", b.space == nsXMLNS, (b.prefix == "xml") != (b.space == nsXML):
+		return s.fail(n, "a declaration of the reserved prefix or namespace "+quote(b.prefix), "")
+	case b.prefix != "" && b.space == "":
+		return s.fail(n, "the namespace prefix "+quote(b.prefix)+" declared as nothing", "a namespace name")
+	}
+	n.decls = append(n.decls, b)
+	return nil
+}
+
+// resolve gives a raw name its namespace. Attributes do not take the default
+// namespace.
+func (s *scanner) resolve(n *node, raw xml.Name, element bool) (string, error) {
+	if strings.Contains(raw.Local, ":") || raw.Space == "xmlns" {
+		return "", s.fail(n, "the name "+quote(rawName(raw)), "a name with at most one colon, inside it")
+	}
+	if raw.Space == "" && !element {
+		return "", nil
+	}
+	space, ok := n.lookup(raw.Space)
+	if !ok {
+		return "", s.fail(n, "the namespace prefix "+quote(raw.Space)+" without a declaration", "xmlns:"+raw.Space+" on this element or around it")
+	}
+	return space, nil
+}
+
+// declaration checks the XML declaration's version and encoding.
+func (s *scanner) declaration(inst string) error {
+	if v := pseudoAttr(inst, "version"); v != "" && v != "1.0" {
+		return s.fail(nil, "XML version "+quote(v), "1.0")
+	}
+	if e := pseudoAttr(inst, "encoding"); e != "" && !strings.EqualFold(e, "UTF-8") {
+		return s.fail(nil, "encoding "+quote(e), "UTF-8")
+	}
+	return nil
+}
+
+func (s *scanner) fail(at *node, what, expected string) *ParseError {
+	return &ParseError{Line: s.line, Element: at.path(), What: what, Expected: expected}
+}
+
+func (s *scanner) tooMany(at *node, what string) *ParseError {
+	e := s.fail(at, what, "")
+	e.Err = ErrTooLarge
+	return e
+}
+
+// syntax turns the decoder's error into ours.
+func (s *scanner) syntax(at *node, err error) *ParseError {
+	e := s.fail(at, err.Error(), "well-formed XML")
+	if syn, ok := errors.AsType[*xml.SyntaxError](err); ok {
+		e.Line, e.What = syn.Line, syn.Msg
+	}
+	return e
+}
+
+// addText joins text that only a comment or CDATA boundary divides.
+func (n *node) addText(text string) {
+	if last := len(n.children) - 1; last >= 0 {
+		if before, ok := n.children[last].(string); ok {
+			n.children[last] = before + text
+			return
+		}
+	}
+	n.children = append(n.children, text)
+}
+
+func rawName(n xml.Name) string {
+	if n.Space == "" {
+		return n.Local
+	}
+	return n.Space + ":" + n.Local
+}
