@@ -98,7 +98,7 @@ func (s *scanner) document() (*node, error) {
 			return nil, s.syntax(at, err)
 		}
 		text, isText := tok.(xml.CharData)
-		blank := isText && len(bytes.TrimSpace(text)) == 0
+		blank := isText && !bytes.ContainsFunc(text, func(r rune) bool { return !isSpace(r) })
 		switch tok := tok.(type) {
 		case xml.StartElement:
 			if at == nil && root != nil {
@@ -125,7 +125,9 @@ func (s *scanner) document() (*node, error) {
 			case at != nil:
 				at.addText(string(tok))
 			case !blank:
-				return nil, s.fail(nil, "text outside the root element: "+quote(string(tok)), "")
+				start := bytes.IndexFunc(tok, func(r rune) bool { return !isSpace(r) })
+				s.line += bytes.Count(tok[:start], []byte("\n"))
+				return nil, s.fail(nil, "text outside the root element: "+quote(trim(string(tok))), "")
 			}
 		case xml.ProcInst:
 			if strings.EqualFold(tok.Target, "xml") {

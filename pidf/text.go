@@ -7,8 +7,11 @@ import (
 	"unicode/utf8"
 )
 
+// isSpace is the S production of XML 1.0 section 2.3.
+func isSpace(r rune) bool { return r == ' ' || r == '\t' || r == '\r' || r == '\n' }
+
 // trim removes XML white space (and no other) from both ends.
-func trim(s string) string { return strings.Trim(s, " \t\r\n") }
+func trim(s string) string { return strings.TrimFunc(s, isSpace) }
 
 // plural counts things for a message.
 func plural(n int, thing string) string {

@@ -64,10 +64,10 @@ func (w *writer) tuple(t Tuple) *etree.Element {
 		items = append(items, item{name, w.leaf(name, id, t.rest.attrsOf(name, i))})
 	}
 	w.region(e, t.rest, append(items, w.common(t.rest, t.Class, t.UserInput, t.Source, t.Extensions)...))
-	if t.Contact != "" || t.Priority != 0 {
+	if more := t.rest.attrsOf(Name{NSPIDF, "contact"}, 0); t.Contact != "" || t.Priority != 0 || len(more) > 0 {
 		contact := w.leaf(Name{NSPIDF, "contact"}, t.Contact, nil)
 		plainAttr(contact, "priority", t.Priority.String())
-		w.attrs(contact, t.rest.attrsOf(Name{NSPIDF, "contact"}, 0))
+		w.attrs(contact, more)
 		add(e, 2, contact)
 	}
 	w.notes(e, 2, NSPIDF, t.Notes)
@@ -92,9 +92,9 @@ func (w *writer) person(p Person) *etree.Element {
 func (w *writer) device(d Device) *etree.Element {
 	e := w.component(Name{NSDM, "device"}, d.ID, d.Attrs)
 	w.region(e, d.rest, w.common(d.rest, d.Class, d.UserInput, d.Source, d.Extensions))
-	if d.DeviceID != "" {
-		name := Name{NSDM, "deviceID"}
-		add(e, 2, w.leaf(name, d.DeviceID, d.rest.attrsOf(name, 0)))
+	name := Name{NSDM, "deviceID"}
+	if more := d.rest.attrsOf(name, 0); d.DeviceID != "" || len(more) > 0 {
+		add(e, 2, w.leaf(name, d.DeviceID, more))
 	}
 	w.notes(e, 2, NSDM, d.Notes)
 	w.time(e, NSDM, d.Timestamp, d.rest)

@@ -1,0 +1,291 @@
+package pidf
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+const alice = "sip:alice@example.com"
+
+// Whatever the publications, however they are grouped, ordered, repeated, and
+// sent from server to server in between: the answer is the reference's, and
+// always the same document.
+func TestComposeProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pubs := drawPublications(t)
+		var shares []Share
+		for _, p := range pubs {
+			shares = append(shares, p.share())
+		}
+		whole := Compose(alice, shares...)
+		againstReference(t, whole, pubs)
+		uniqueIDs(t, whole)
+
+		// Merge two shares at random until one is left.
+		pile := slices.Clone(shares)
+		if len(pile) > 0 {
+			for range rapid.IntRange(0, 2).Draw(t, "repeats") {
+				pile = append(pile, rapid.SampledFrom(shares).Draw(t, "repeated"))
+			}
+		}
+		for len(pile) > 1 {
+			i := rapid.IntRange(0, len(pile)-1).Draw(t, "left")
+			a := pile[i]
+			pile = slices.Delete(pile, i, i+1)
+			j := rapid.IntRange(0, len(pile)-1).Draw(t, "right")
+			merged := Compose(alice, a, pile[j])
+			switch rapid.IntRange(0, 2).Draw(t, "carried") {
+			case 1:
+				merged = mustParseIn(t, Write(merged, Standard))
+			case 2:
+				merged = mustParseIn(t, Write(merged, Draft))
+			}
+			pile[j] = Share{Source: Source{Publication: "unused"}, Document: merged}
+		}
+		if again := Compose(alice, pile...); !again.Equal(whole) {
+			t.Fatalf("in another order:\n%s\nthan at once:\n%s", Write(again, Standard), Write(whole, Standard))
+		}
+		explained, why := Explain(alice, shares...)
+		if !explained.Equal(whole) {
+			t.Fatal("Explain composes something else")
+		}
+		everyElementExplained(t, why, pubs, whole)
+	})
+}
+
+func mustParseIn(t *rapid.T, data []byte) Document {
+	d, err := Parse(data, Limits{})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, data)
+	}
+	return d
+}
+
+// againstReference compares lines; where the reference leaves content to
+// decide between persons, any of them will do.
+func againstReference(t *rapid.T, d Document, pubs []publication) {
+	want, got := reference(pubs), summary(d)
+	for i, line := range want {
+		for _, alternative := range strings.Split(line, " or ") {
+			if slices.Contains(got, alternative) {
+				want[i] = alternative
+			}
+		}
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("reference (-), Compose (+):\n%s", diff)
+	}
+}
+
+func uniqueIDs(t *rapid.T, d Document) {
+	seen := map[string]bool{}
+	once := func(id string) string {
+		if seen[id] {
+			t.Fatalf("id %s twice:\n%s", id, Write(d, Standard))
+		}
+		seen[id] = true
+		return id
+	}
+	for _, v := range d.Tuples {
+		v.mapIDs(once)
+	}
+	for _, v := range d.Persons {
+		v.mapIDs(once)
+	}
+	for _, v := range d.Devices {
+		v.mapIDs(once)
+	}
+}
+
+func everyElementExplained(t *rapid.T, why Explanation, pubs []publication, whole Document) {
+	elements, kept, notes := 0, 0, 0
+	for _, p := range pubs {
+		elements += len(p.elements)
+		if p.note != "" {
+			notes++
+		}
+	}
+	for _, d := range why.Decisions {
+		if d.Kept {
+			kept++
+		}
+		if len(d.Steps) == 0 || d.Steps[0].Because == "" {
+			t.Fatalf("no reason for %+v", d)
+		}
+	}
+	if len(why.Decisions) != elements+notes {
+		t.Fatalf("%d decisions for %d elements and %d notes", len(why.Decisions), elements, notes)
+	}
+	if want := len(whole.Tuples) + len(whole.Persons) + len(whole.Devices) + len(whole.Notes); kept != want {
+		t.Fatalf("%d kept by the explanation, %d in the document", kept, want)
+	}
+}
+
+func device(key string, received int) Source {
+	return Source{Publication: key, Received: receivedAt(received), Kind: KindDevice}
+}
+
+// The shares of the draft's unioned flows.
+func phone() Document {
+	q8, _ := NewPriority(0.8)
+	q5, _ := NewPriority(0.5)
+	return Build(Facts{Entity: alice, NoPerson: true, Services: []Service{
+		{ID: "fabfa341", Contact: "sip:85551234@64.102.224.56", Priority: q8, Capabilities: []string{"audio"}},
+		{ID: "frh78", Contact: alice, Priority: q5, Capabilities: []string{"text", "text/plain"}},
+	}})
+}
+
+func pc(status Status, note string) Document {
+	q5, _ := NewPriority(0.5)
+	return Build(Facts{Entity: alice, Status: status, Note: note, Services: []Service{
+		{ID: "0983wqh", Contact: alice, Priority: q5, Capabilities: []string{"text", "text/plain"}, UserInput: "active"},
+	}})
+}
+
+func meeting() Document {
+	return Build(Facts{Entity: alice, Status: StatusBusy, Note: "I am in a Meeting", Class: ClassCalendar})
+}
+
+// expected finds the expectation of one message of a flow.
+func expected(t *testing.T, flow, message string) Expect {
+	t.Helper()
+	for _, e := range expects(t) {
+		if e.Flow == flow && slices.Contains(e.Messages, message) {
+			return e
+		}
+	}
+	t.Fatalf("no document for %s %s", flow, message)
+	return Expect{}
+}
+
+func holds(t *testing.T, flow, message string, d Document) {
+	t.Helper()
+	for _, diff := range expected(t, flow, message).Check(d) {
+		t.Errorf("%s %s: %s", flow, message, diff)
+	}
+}
+
+func TestComposeFlows(t *testing.T) {
+	phoneShare := Share{Document: Stamp(phone(), device("phone", 1))}
+	pcShare := Share{Document: Stamp(pc(StatusOpen, "I am Active"), device("pc", 2))}
+	calendar := Share{Document: Stamp(meeting(), Source{Publication: "calendar", Received: receivedAt(3)})}
+
+	holds(t, "4.2.1.1", "F8", Compose(alice, phoneShare))
+	holds(t, "4.2.1.1", "F10", Compose(alice, pcShare, phoneShare))
+	inMeeting := Compose(alice, calendar, pcShare, phoneShare)
+	holds(t, "4.2.1.3", "F3", inMeeting)
+	onThePhone := phone()
+	onThePhone.Tuples[0].Basic = Closed
+	holds(t, "4.2.1.3", "F11", Compose(alice, Share{Document: inMeeting}, Share{Document: Stamp(onThePhone, device("phone", 4))}))
+
+	quiet := Share{Document: Stamp(pc(StatusDND, "Busy fixing critical defect"), device("pc", 5))}
+	holds(t, "4.2.2.2", "F1", Compose(alice, quiet))
+	holds(t, "4.2.2.2", "F3", Compose(alice, quiet, phoneShare))
+	// A device's own word outweighs the calendar, older or not.
+	if d := Compose(alice, quiet, calendar); !d.Persons[0].Does(DoNotDisturb) {
+		t.Errorf("the calendar outweighs do-not-disturb: %v", d.Persons[0].ActivityNames())
+	}
+	away := Share{Document: Stamp(pc(StatusAway, ""), device("pc", 1))}
+	if d := Compose(alice, calendar, away); !d.Persons[0].Does(Away) {
+		t.Errorf("the calendar outweighs away: %v", d.Persons[0].ActivityNames())
+	}
+}
+
+// The server of the phone mirrors the PC's do-not-disturb, without saying it.
+func TestDevicePolicy(t *testing.T) {
+	own := Compose(alice, Share{Document: Stamp(phone(), device("phone", 1))})
+	quiet := Share{Document: Stamp(pc(StatusDND, ""), device("pc", 2))}
+	closed, why, mirrored := DevicePolicy(own, quiet)
+	if !mirrored || len(why.Decisions) != 2 || why.Decisions[0].Steps[0].By != "pc" {
+		t.Errorf("mirrored %v, because %+v", mirrored, why)
+	}
+	holds(t, "4.2.2.2", "F4", closed)
+	if len(closed.Persons) != 0 {
+		t.Error("the own share shows a person of another server")
+	}
+	if own.Tuples[0].Basic != Open {
+		t.Error("the share that was given has changed")
+	}
+	// What is mirrored is not mirrored again, and ends with its cause.
+	if _, _, mirrored := DevicePolicy(Compose(alice, quiet), Share{Document: closed}); mirrored {
+		t.Error("closed tuples are mirrored")
+	}
+	if d, _, mirrored := DevicePolicy(own, Share{Document: Stamp(pc(StatusOpen, ""), device("pc", 3))}); mirrored || d.Tuples[0].Basic != Open {
+		t.Error("it lasts longer than its cause")
+	}
+	// A calendar's do-not-disturb is not a device's.
+	byCalendar := Share{Document: Stamp(pc(StatusDND, ""), Source{Publication: "calendar", Kind: KindCalendar})}
+	if _, _, mirrored := DevicePolicy(own, byCalendar); mirrored {
+		t.Error("a calendar's do-not-disturb is mirrored")
+	}
+}
+
+// A client cannot say whose its elements are or when they came.
+func TestStampReplacesWhatTheClientSays(t *testing.T) {
+	forged := Stamp(pc(StatusOpen, ""), device("victim", 99))
+	data := strings.Replace(string(Write(forged, Standard)), "<caps:servcaps>",
+		`<src:source publication="victim" position="7"/><caps:servcaps>`, 1)
+	d := Stamp(mustParse(t, []byte(data)), device("mine", 1))
+	if text := string(Write(d, Standard)); strings.Contains(text, "victim") || strings.Count(text, "<src:source") != 2 {
+		t.Errorf("%s", text)
+	}
+	if text := string(Write(d.WithoutSources(), Standard)); strings.Contains(text, NSSource) {
+		t.Errorf("a watcher sees sources: %s", text)
+	}
+}
+
+// A server that knows no Source still gives time, by the timestamp, and kind,
+// by the class; and both are there for it.
+func TestSharesWithoutSources(t *testing.T) {
+	older, newer := pc(StatusAway, "older"), pc(StatusBusy, "newer")
+	older.Persons[0].Timestamp, newer.Persons[0].Timestamp = receivedAt(1), receivedAt(2)
+	d := Compose(alice,
+		Share{Source: Source{Publication: "a", Received: receivedAt(9)}, Document: older},
+		Share{Source: Source{Publication: "b", Received: receivedAt(3)}, Document: newer})
+	if !d.Persons[0].Does(Busy) {
+		t.Errorf("the older person: %+v", d.Persons[0])
+	}
+	d = Compose(alice, Share{Source: Source{Publication: "a"}, Document: meeting()},
+		Share{Source: Source{Publication: "b"}, Document: newer})
+	if d.Persons[0].Class == ClassCalendar {
+		t.Error("the calendar outweighs the device")
+	}
+	stamped := Stamp(Build(Facts{Entity: alice, Status: StatusBusy}), Source{Publication: "c", Received: receivedAt(1), Kind: KindCalendar})
+	if p := stamped.Persons[0]; p.Class != ClassCalendar || !p.Timestamp.Equal(receivedAt(1)) {
+		t.Errorf("stamped: %+v", p)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	_, why := Explain(alice,
+		Share{Document: Stamp(pc(StatusDND, ""), device("pc", 2))},
+		Share{Document: Stamp(pc(StatusOpen, ""), device("laptop", 3))},
+		Share{Document: Stamp(meeting(), Source{Publication: "calendar", Received: receivedAt(4)})})
+	var got []string
+	for _, d := range why.Decisions {
+		line := fmt.Sprintf("%s %s %s kept=%v", d.Element, d.Publication, d.ID, d.Kept)
+		for _, s := range d.Steps[1:] {
+			line += "; " + s.Rule + ": " + s.Because
+			if s.By != "" {
+				line += " [" + s.By + "]"
+			}
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"tuple laptop 0983wqh kept=true; do-not-disturb: closed: the person is not to be disturbed [pc]",
+		"tuple pc 0983wqh--d8463bd3 kept=true; ids: another element has this id",
+		"person calendar person kept=false; one person: do-not-disturb outweighs calendar [pc]",
+		"person laptop person kept=false; one person: do-not-disturb outweighs available [pc]",
+		"person pc person kept=true; one person: chosen: do-not-disturb",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

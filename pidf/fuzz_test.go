@@ -1,0 +1,73 @@
+package pidf
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// respelled are the parts of a document that Write spells otherwise than they
+// were read, or leaves out because they say nothing.
+var respelled = regexp.MustCompile(`do-not-disturb|available|sc:|servcaps|source|user-input|xml:|note` +
+	`|contact|deviceID|priority|class`)
+
+// FuzzParse: what Parse takes, Write spells in either dialect so that Parse
+// takes it again as the same document; no element is lost on the way, by the
+// count of another reader; nothing takes a second.
+func FuzzParse(f *testing.F) {
+	for _, pattern := range []string{"rfc", "drawn", "golden"} {
+		files, _ := filepath.Glob(filepath.Join("testdata", pattern, "*.xml"))
+		for _, file := range files {
+			f.Add(readFile(f, file))
+		}
+	}
+	f.Add([]byte(head + tuple + tail))
+	f.Add([]byte(head + `<x:a xmlns:x="urn:x" x:b="x:c">x:d<x:e xmlns:x="urn:y"/></x:a><dm:person id="p" xmlns:y="u" y:z="1"/>` + tail))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		start := time.Now()
+		d, err := Parse(data, Limits{})
+		if err != nil {
+			return
+		}
+		for _, dialect := range []Dialect{Standard, Draft} {
+			text := Write(d, dialect)
+			again, err := Parse(text, Limits{Bytes: 16 << 20, Elements: 1 << 20, Attributes: 1 << 20})
+			if err != nil {
+				t.Fatalf("%v: what was written is refused: %v\n%s", dialect, err, text)
+			}
+			if !again.Equal(d) {
+				t.Fatalf("%v: another document:\n%s\nthan\n%s", dialect, text, data)
+			}
+			if dialect == Standard && !respelled.Match(data) {
+				if diff := cmp.Diff(paths(data), paths(text)); diff != "" {
+					t.Fatalf("elements before (-) and after (+):\n%s\n%s", diff, text)
+				}
+			}
+		}
+		composed := Compose(d.Entity, Share{Source: device("k", 1), Document: d})
+		if !Compose(d.Entity, Share{Document: composed}, Share{Document: composed}).Equal(composed) {
+			t.Fatalf("composed again it is another document: %s", Write(composed, Standard))
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Fatalf("%d bytes took %v", len(data), took)
+		}
+	})
+}
+
+// paths lists the elements of a document, sorted.
+func paths(data []byte) []string {
+	lines, err := saidBy(data)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for i, line := range lines {
+		lines[i], _, _ = strings.Cut(line, " ")
+	}
+	slices.Sort(lines)
+	return lines
+}
