@@ -1,0 +1,169 @@
+package proxy
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"presfed/agents/internal/message"
+	"presfed/agents/internal/sip"
+)
+
+// Request is a request that is being proxied, with the responses of its
+// branches: the response context of RFC 3261 section 16.
+type Request struct {
+	proxy   *Proxy
+	tx      *sip.ServerTx
+	msg     *message.Request // after Route preprocessing; never changed
+	loop    string           // the loop-detection value of what came in
+	breadth int
+	routed  sip.Target // where our own Route said the dialog's other end is
+
+	serial   // guards what follows
+	started  bool
+	finished bool // a final response went upstream
+	branches []*branch
+}
+
+// Begin checks a request (section 16.3) and takes our own Routes out (section
+// 16.4). It answers what it refuses and gives nil then. origin stands for all
+// that the routing decision depends on beside Request-URI and Route, such as
+// whether a client or which server sent it (RFC 5393 section 4.2.1).
+func (p *Proxy) Begin(tx *sip.ServerTx, origin string) *Request {
+	req := tx.Request()
+	loop := loopValue(req, origin)
+	if res := p.check(req, loop); res != nil {
+		p.respond(tx, res)
+		return nil
+	}
+	r := &Request{proxy: p, tx: tx, msg: message.Clone(req), loop: loop, breadth: breadthOf(req)}
+	var err error
+	if r.routed, err = p.takeRoutes(r.msg); err != nil {
+		p.respond(tx, message.NewResponse(req, 400, "", sip.NewTag()))
+		return nil
+	}
+	if req.Method == message.INVITE {
+		p.mu.Lock()
+		p.invites[tx] = r
+		p.mu.Unlock()
+		tx.OnEnd(func(error) { p.forget(tx) })
+		// Section 16.2: a fork may take its time, the client must not retransmit.
+		p.respond(tx, message.NewResponse(req, 100, "", ""))
+	}
+	return r
+}
+
+func (p *Proxy) forget(tx *sip.ServerTx) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.invites, tx)
+}
+
+// Message is the request after Route preprocessing. It must not be changed.
+func (r *Request) Message() *message.Request { return r.msg }
+
+// Source is where it came from.
+func (r *Request) Source() sip.Source { return r.tx.Source() }
+
+// Refuse answers with a final response of our own.
+func (r *Request) Refuse(status int, reason string) {
+	r.Answer(message.NewResponse(r.tx.Request(), status, reason, sip.NewTag()))
+}
+
+// Answer is Refuse with a response made by the caller from the transaction's
+// request.
+func (r *Request) Answer(res *message.Response) {
+	r.do(func() {
+		if !r.started && !r.finished {
+			r.started = true
+			r.upstream(res)
+		}
+	})
+}
+
+// check is section 16.3; nil lets the request pass.
+func (p *Proxy) check(req *message.Request, loop string) *message.Response {
+	refuse := func(status int) *message.Response { return message.NewResponse(req, status, "", sip.NewTag()) }
+	if req.Recipient.Scheme != "sip" && req.Recipient.Scheme != "sips" {
+		return refuse(416)
+	}
+	if hops, ok := maxForwards(req); ok && hops == 0 {
+		return refuse(483)
+	}
+	if p.loops.seen(req, loop) {
+		return refuse(482)
+	}
+	if extensions := message.Values(req, "Proxy-Require"); len(extensions) > 0 {
+		res := refuse(420)
+		message.Add(res, "Unsupported", strings.Join(extensions, ", "))
+		return res
+	}
+	return nil
+}
+
+// maxForwards reads the field; the endpoint has refused a malformed one.
+func maxForwards(req *message.Request) (hops int, ok bool) {
+	hops, err := strconv.Atoi(message.Get(req, "Max-Forwards"))
+	return hops, err == nil
+}
+
+// takeRoutes is section 16.4 on a copy of ours: a strict router's rewriting is
+// undone, and the Routes on top that name us are taken out, both of a doubled
+// Record-Route. The last of them tells which connection leads on.
+func (p *Proxy) takeRoutes(req *message.Request) (routed sip.Target, err error) {
+	routes := message.Values(req, "Route")
+	if len(routes) > 0 && p.recorded(req.Recipient) {
+		last, err := message.ParseAddress(routes[len(routes)-1])
+		if err != nil {
+			return routed, err
+		}
+		routed = p.flowOf(req.Recipient)
+		req.Recipient, routes = last.URI, routes[:len(routes)-1]
+	}
+	for len(routes) > 0 {
+		first, err := message.ParseAddress(routes[0])
+		if err != nil {
+			return routed, err
+		}
+		if !p.cfg.Own(first.URI) {
+			break
+		}
+		routed = p.flowOf(first.URI)
+		routes = routes[1:]
+	}
+	setRoutes(req, routes)
+	if len(routes) > 0 {
+		routed = sip.Target{}
+	}
+	return routed, nil
+}
+
+// recorded knows our own Record-Route in a Request-URI, where a strict router
+// has put it.
+func (p *Proxy) recorded(uri message.URI) bool {
+	_, lr := message.URIParam(uri, "lr")
+	return lr && p.cfg.Own(uri)
+}
+
+func setRoutes(req *message.Request, routes []string) {
+	message.Remove(req, "Route")
+	lead(req, "Route", routes...)
+}
+
+// lead puts values, a line each, before all other fields but Via.
+func lead(m message.Message, name string, values ...string) {
+	vias := message.Raw(m, "Via")
+	message.Remove(m, "Via")
+	for _, v := range slices.Backward(values) {
+		message.Prepend(m, name, v)
+	}
+	for _, v := range slices.Backward(vias) {
+		message.Prepend(m, "Via", v)
+	}
+}
+
+func (p *Proxy) respond(tx *sip.ServerTx, res *message.Response) {
+	if err := tx.Respond(res); err != nil {
+		p.log.Info("response not sent", "call_id", message.CallID(res), "status", res.StatusCode, "error", err)
+	}
+}

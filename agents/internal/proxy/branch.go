@@ -1,0 +1,188 @@
+package proxy
+
+import (
+	"errors"
+
+	"presfed/agents/internal/clock"
+	"presfed/agents/internal/message"
+	"presfed/agents/internal/sip"
+)
+
+// branch is one copy on its way. All of it is used within its request's serial.
+type branch struct {
+	request  *Request
+	target   Target
+	copy     *message.Request // without Via and Record-Route, for each attempt anew
+	hops     []sip.Target     // still to be tried
+	resolved bool             // the resolver has been asked
+	tx       *sip.ClientTx
+	id       string // branch parameter of the attempt
+	rings    bool   // a provisional response other than 100 came
+	stopped  bool   // CANCELled by us
+	timerC   clock.Timer
+	final    *message.Response // with our Via taken off; nil: pending
+}
+
+// try sends the copy to the next hop there is, or resolves one.
+func (b *branch) try() {
+	p := b.request.proxy
+	if b.stopped {
+		b.finish(b.own(487))
+		return
+	}
+	if len(b.hops) > 0 {
+		hop := b.hops[0]
+		b.hops = b.hops[1:]
+		b.send(hop)
+		return
+	}
+	if b.resolved {
+		b.finish(b.own(503)) // section 16.9
+		return
+	}
+	b.resolved = true
+	next, err := nextHop(b.copy)
+	if err != nil {
+		b.finish(b.own(400))
+		return
+	}
+	p.hops.Do(next.String(), func(done func()) {
+		p.cfg.Resolve(next, func(hops []sip.Target, err error) {
+			b.request.do(func() {
+				if err != nil {
+					p.log.Info("next hop not resolved", "call_id", message.CallID(b.copy), "next", next.String(), "error", err)
+				}
+				b.hops = hops
+				b.try()
+				done() // not before: what waits behind must be sent behind
+			})
+		})
+	})
+}
+
+// send is section 16.6 steps 4 and 8 to 11.
+func (b *branch) send(hop sip.Target) {
+	p, r := b.request.proxy, b.request
+	req := message.Clone(b.copy)
+	if recordsRoute(string(req.Method)) {
+		p.recordRoute(req, r.tx.Source(), hop)
+	}
+	b.rings = false
+	attempt := new(*sip.ClientTx)
+	*attempt = p.cfg.Endpoint.Send(req, hop, func(res *message.Response, err error) {
+		r.do(func() { b.hear(*attempt, res, err) })
+	})
+	b.tx, b.id = *attempt, branchOf(message.Get(req, "Via"))
+	p.loops.put(b.id, r.loop)
+	if req.Method == message.INVITE {
+		b.armTimerC()
+	}
+}
+
+func (b *branch) armTimerC() {
+	if b.timerC != nil {
+		b.timerC.Stop()
+	}
+	b.timerC = b.request.proxy.clock.AfterFunc(b.request.proxy.cfg.TimerC, func() {
+		// Section 16.8: the far end has had its time.
+		b.request.do(func() { b.cancel() })
+	})
+}
+
+// hear takes one response or failure of an attempt (section 16.7).
+func (b *branch) hear(attempt *sip.ClientTx, res *message.Response, err error) {
+	r := b.request
+	if attempt != b.tx {
+		return // of a hop given up before
+	}
+	if b.final != nil {
+		// Late and repeated 2xx go upstream each time (section 16.7 step 5).
+		if res != nil && res.StatusCode/100 == 2 && r.msg.Method == message.INVITE && takeVia(res) {
+			r.upstream(res)
+		}
+		return
+	}
+	if err != nil {
+		b.failed(err)
+		return
+	}
+	if !takeVia(res) {
+		return // step 3: it was meant for us alone
+	}
+	switch {
+	case res.StatusCode == 100:
+	case res.StatusCode < 200:
+		b.rings = true
+		if b.timerC != nil {
+			b.armTimerC() // step 2
+		}
+		r.upstream(res)
+	case res.StatusCode == 503 && !b.stopped && b.more():
+		b.leave()
+		b.try() // RFC 3263 section 4.3
+	default:
+		b.finish(res)
+	}
+}
+
+// failed is section 16.9, with failover where a request may still arrive
+// elsewhere in time.
+func (b *branch) failed(err error) {
+	p := b.request.proxy
+	p.log.Info("branch failed", "call_id", message.CallID(b.copy), "method", string(b.copy.Method), "error", err)
+	timeout := errors.Is(err, sip.ErrTimeout)
+	b.leave()
+	switch {
+	case b.stopped:
+		b.finish(b.own(487))
+	case timeout && (b.rings || b.copy.Method != message.INVITE || !b.more()):
+		b.finish(b.own(408))
+	default:
+		b.try()
+	}
+}
+
+// more says whether another hop is left to try.
+func (b *branch) more() bool { return len(b.hops) > 0 || !b.resolved }
+
+// leave ends the attempt.
+func (b *branch) leave() {
+	b.request.proxy.loops.remove(b.id)
+	if b.timerC != nil {
+		b.timerC.Stop()
+	}
+}
+
+func (b *branch) finish(res *message.Response) {
+	b.leave()
+	b.final = res
+	b.request.settle(b)
+}
+
+// cancel asks the far end to give up; the branch ends by its final response, or
+// by the transaction's time-out.
+func (b *branch) cancel() {
+	if b.final != nil || b.stopped {
+		return
+	}
+	b.stopped = true
+	if b.tx != nil {
+		b.tx.Cancel()
+	}
+}
+
+// own is a final response that stands for one that did not come.
+func (b *branch) own(status int) *message.Response {
+	return message.NewResponse(b.request.tx.Request(), status, "", sip.NewTag())
+}
+
+// takeVia takes our Via off a response; false where no other is left.
+func takeVia(res *message.Response) bool {
+	vias := message.Values(res, "Via")
+	if len(vias) < 2 {
+		return false
+	}
+	message.Remove(res, "Via")
+	lead(res, "Via", vias[1:]...)
+	return true
+}

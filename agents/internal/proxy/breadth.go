@@ -1,0 +1,35 @@
+package proxy
+
+import (
+	"strconv"
+
+	"presfed/agents/internal/message"
+)
+
+// maxBreadth is both what a request without Max-Breadth gets and the most that
+// one may bring (RFC 5393 section 5.3.3).
+const maxBreadth = 60
+
+// breadthOf is the request's incoming Max-Breadth.
+func breadthOf(req *message.Request) int {
+	n, err := strconv.Atoi(message.Get(req, "Max-Breadth"))
+	if err != nil || n < 1 || n > maxBreadth {
+		return maxBreadth
+	}
+	return n
+}
+
+// shares divides breadth among n branches; nil where it does not suffice.
+func shares(breadth, n int) []int {
+	if n < 1 || breadth < n {
+		return nil
+	}
+	out := make([]int, n)
+	for i := range out {
+		out[i] = breadth / n
+		if i < breadth%n {
+			out[i]++
+		}
+	}
+	return out
+}

@@ -1,0 +1,84 @@
+// Package proxy forwards requests statefully (RFC 3261 section 16): to one
+// target or forked to many, with their responses brought back in order, every
+// To tag's early dialog and every 2xx passed on.
+//
+// Begin checks a request and takes it up; the caller decides where it goes,
+// whenever it knows, and calls Forward, Relay or Refuse once.
+package proxy
+
+import (
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"presfed/agents/internal/clock"
+	"presfed/agents/internal/lane"
+	"presfed/agents/internal/message"
+	"presfed/agents/internal/sip"
+)
+
+// Config is what a Proxy is made of.
+type Config struct {
+	Endpoint *sip.Endpoint
+	// Resolve finds the addresses of a next hop, best first (RFC 3263); done may
+	// be called at once or later. Requests to one next hop keep their order
+	// either way.
+	Resolve func(next message.URI, done func([]sip.Target, error))
+	// Own says whether a URI of a Route field or a Request-URI names this proxy.
+	Own func(uri message.URI) bool
+	// RecordRoute is our URI for peers that we reach by that hop, or that reached
+	// us by that transport from that address. lr is added here.
+	RecordRoute func(hop sip.Target) message.URI
+	// Live is the connection that the device with this contact came by last; ok
+	// is false where none is open. nil: none is known.
+	Live func(contact message.URI) (hop sip.Target, ok bool)
+	// TimerC is how long an INVITE may ring (section 16.6 step 11); 0: 3 minutes
+	// and some.
+	TimerC time.Duration
+	Clock  clock.Clock  // nil: the system's
+	Log    *slog.Logger // nil: none
+}
+
+// Proxy forwards requests. Its methods may be called at the same time.
+type Proxy struct {
+	cfg   Config
+	clock clock.Clock
+	log   *slog.Logger
+	key   [32]byte   // seals the flow tokens in Record-Route
+	hops  lane.Lanes // by next hop: what follows must not overtake what resolves
+	loops loops
+
+	mu      sync.Mutex
+	invites map[*sip.ServerTx]*Request // those a CANCEL may be for
+}
+
+// defaultTimerC is what section 16.6 step 11 asks for: more than 3 minutes.
+const defaultTimerC = 181 * time.Second
+
+// New checks cfg.
+func New(cfg Config) (*Proxy, error) {
+	if cfg.Endpoint == nil || cfg.Resolve == nil || cfg.Own == nil || cfg.RecordRoute == nil {
+		return nil, errors.New("proxy: endpoint, resolver, own names and Record-Route are needed")
+	}
+	p := &Proxy{cfg: cfg, clock: cfg.Clock, log: cfg.Log, invites: map[*sip.ServerTx]*Request{}}
+	if p.clock == nil {
+		p.clock = clock.System
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	if p.cfg.TimerC == 0 {
+		p.cfg.TimerC = defaultTimerC
+	}
+	_, err := rand.Read(p.key[:])
+	return p, err
+}
+
+// Pending is how many INVITEs have no final response yet.
+func (p *Proxy) Pending() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.invites)
+}
