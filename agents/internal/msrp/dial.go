@@ -1,0 +1,99 @@
+package msrp
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+)
+
+// dial is a connection to a hop, standing or on its way.
+type dial struct {
+	done chan struct{} // closed when conn or err is set
+	conn *conn
+	err  error
+}
+
+// connect gives the connection to a hop: the one that stands, if this end has
+// made one to the same host, port and scheme (RFC 4975 section 5.4), else a
+// new one. A connection the peer made is never taken: nothing says that it
+// leads to the host the hop names.
+func (e *Endpoint) connect(ctx context.Context, hop URI) (*conn, error) {
+	// Nothing but host, port and scheme counts.
+	key := URI{Secure: hop.Secure, Host: hop.Host, Port: hop.Port, Transport: hop.Transport}.key()
+	e.mu.Lock()
+	d := e.dialled[key]
+	mine := d == nil
+	if mine {
+		d = &dial{done: make(chan struct{})}
+		e.dialled[key] = d
+	}
+	e.mu.Unlock()
+	if mine {
+		if err := e.spawn(func() { e.dial(d, key, hop) }); err != nil {
+			return nil, err
+		}
+	}
+	select {
+	case <-d.done:
+		return d.conn, d.err
+	case <-e.ctx.Done():
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (e *Endpoint) dial(d *dial, key string, hop URI) {
+	nc, err := e.dialHop(hop)
+	var c *conn
+	if err == nil {
+		c = e.newConn(nc, key)
+	}
+	e.mu.Lock()
+	if d.conn, d.err = c, err; err != nil {
+		delete(e.dialled, key)
+	}
+	e.mu.Unlock()
+	if c != nil {
+		if err = e.addConn(c); err != nil {
+			_ = nc.Close()
+			e.dropConn(c)
+			d.conn, d.err = nil, err
+		}
+	}
+	close(d.done)
+}
+
+func (e *Endpoint) dialHop(hop URI) (net.Conn, error) {
+	switch {
+	case hop.Port == 0:
+		return nil, errors.New("msrp: no port to connect to in " + hop.String())
+	case !strings.EqualFold(hop.Transport, "tcp"):
+		return nil, errors.New("msrp: no such transport: " + hop.String())
+	case hop.Secure && e.cfg.TLS == nil:
+		return nil, errors.New("msrp: no TLS set up for " + hop.String())
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, e.cfg.Limits.Dial)
+	defer cancel()
+	var from net.Dialer
+	if own := e.addr.Addr(); !own.IsUnspecified() {
+		from.LocalAddr = &net.TCPAddr{IP: own.AsSlice(), Zone: own.Zone()}
+	}
+	// RFC 4975 section 6.2: A and AAAA records, each address tried in turn.
+	nc, err := from.DialContext(ctx, "tcp", net.JoinHostPort(decodeUnreserved(hop.Host), strconv.Itoa(int(hop.Port))))
+	if err != nil || !hop.Secure {
+		return nc, err
+	}
+	cfg := e.cfg.TLS.Clone()
+	cfg.ServerName = cmp.Or(cfg.ServerName, hop.Host)
+	t := tls.Client(nc, cfg)
+	if err := t.HandshakeContext(ctx); err != nil {
+		_ = nc.Close()
+		return nil, err
+	}
+	return t, nil
+}

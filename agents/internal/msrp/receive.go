@@ -1,0 +1,130 @@
+package msrp
+
+import "errors"
+
+// write takes bytes of the present chunk. RFC 4975 section 7.3.1: what counts
+// is how many there are, not how many the Byte-Range promised. A refusal ends
+// the message.
+func (in *reception) write(p []byte) *StatusError {
+	if len(p) == 0 {
+		return nil
+	}
+	limits := &in.s.e.cfg.Limits
+	end := in.at + int64(len(p))
+	size := in.s.cfg.MaxSize
+	if in.mem != nil && (size == 0 || size > limits.Message) {
+		size = limits.Message
+	}
+	switch {
+	case in.chunk.Total != Unknown && end > in.chunk.Total, in.total != Unknown && end > in.total, end > maxOffset:
+		return in.give(&StatusError{Code: StatusMalformed}, errors.New("msrp: more bytes than announced"))
+	case size > 0 && end > size:
+		return in.give(&StatusError{Code: StatusStop}, ErrTooLarge)
+	case in.mem != nil && !in.s.reserve(in.mem.grow(end)):
+		return in.give(&StatusError{Code: StatusStop}, ErrLimit)
+	}
+	if _, err := in.sink.WriteAt(p, in.at); err != nil {
+		return in.give(asStatus(err, StatusStop), err)
+	}
+	if in.got.add(in.at, end); len(in.got) > limits.Gaps {
+		return in.give(&StatusError{Code: StatusStop}, ErrLimit)
+	}
+	in.at = end
+	return nil
+}
+
+// finish ends the present chunk. What then does comes after the response.
+func (in *reception) finish(flag Flag) (then func(), why *StatusError) {
+	switch flag {
+	case Abort:
+		in.drop(ErrAborted)
+		return func() {}, nil
+	case Last:
+		// RFC 4975 section 7.3.1: this chunk defines the message's length.
+		if in.got.end() > in.at {
+			return nil, in.give(&StatusError{Code: StatusMalformed}, errors.New("msrp: bytes behind the end"))
+		}
+		in.total = in.at
+	}
+	if in.total == Unknown || !in.got.whole(in.total) {
+		return func() {}, nil
+	}
+	s := in.s
+	s.mu.Lock()
+	mine := s.incoming[in.info.ID] == in
+	if mine {
+		delete(s.incoming, in.info.ID)
+		s.seen = pushLast(s.seen, in.info.ID, 64)
+		if in.mem != nil {
+			s.waiting++
+		}
+	}
+	s.mu.Unlock()
+	if !mine {
+		return nil, &StatusError{Code: StatusNoSession}
+	}
+	in.whole = true
+	in.info.Size = in.total
+	in.sink.End(nil)
+	return in.deliver, nil
+}
+
+// deliver hands an assembled message to its callback.
+func (in *reception) deliver() {
+	if in.mem == nil {
+		return
+	}
+	m := Message{Incoming: in.info, Body: in.mem.bytes[:in.total]}
+	s := in.s
+	s.call(func() {
+		s.cfg.OnMessage(m)
+		s.mu.Lock()
+		s.waiting--
+		s.buffered -= in.mem.size
+		s.mu.Unlock()
+	})
+}
+
+// give gives the message up: the peer hears why, the sink the reason.
+func (in *reception) give(why *StatusError, reason error) *StatusError {
+	in.drop(reason)
+	return in.s.decline(in.info.ID, why)
+}
+
+// drop ends the message unfinished.
+func (in *reception) drop(reason error) {
+	s := in.s
+	s.mu.Lock()
+	mine := s.incoming[in.info.ID] == in
+	if mine {
+		delete(s.incoming, in.info.ID)
+		if in.mem != nil {
+			s.buffered -= in.mem.size
+		}
+	}
+	s.mu.Unlock()
+	if mine {
+		in.sink.End(reason)
+	}
+}
+
+// abort is a "#" in a SEND without a body.
+func (s *Session) abort(id string) {
+	s.mu.Lock()
+	in := s.incoming[id]
+	s.mu.Unlock()
+	if in != nil {
+		in.drop(ErrAborted)
+	}
+}
+
+// reserve books memory for messages; false: there is no more to be had.
+func (s *Session) reserve(n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.buffered+n > s.e.cfg.Limits.Buffer {
+		return false
+	}
+	s.buffered += n
+	return true
+}
