@@ -58,6 +58,22 @@ func TestComposeProperties(t *testing.T) {
 	})
 }
 
+// Whatever is composed of valid documents is valid, ids among the rest.
+func TestComposedIsValid(t *testing.T) {
+	valid := map[string][]byte{}
+	generator := rapid.Custom(drawPublications)
+	for i := range 300 {
+		var shares []Share
+		for _, p := range generator.Example(i) {
+			shares = append(shares, p.share())
+		}
+		d := Compose(alice, shares...)
+		valid[fmt.Sprint(i)] = Write(d, Standard)
+		valid[fmt.Sprint(i, "watcher")] = Write(d.WithoutSources(), Standard)
+	}
+	validate(t, valid)
+}
+
 func mustParseIn(t *rapid.T, data []byte) Document {
 	d, err := Parse(data, Limits{})
 	if err != nil {

@@ -90,5 +90,5 @@ func (w ExpectTuple) label() string {
 
 // describe sums a tuple up on one line.
 func describe(t Tuple) string {
-	return string(t.Basic) + ", " + orNone(t.Contact) + ", " + joined(t.Capabilities.Labels())
+	return orNone(string(t.Basic)) + ", " + orNone(t.Contact) + ", " + joined(t.Capabilities.Labels())
 }

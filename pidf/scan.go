@@ -62,6 +62,7 @@ func (n *node) path() string {
 // that one gives no line and accepts several roots, unknown prefixes and
 // document types.
 type scanner struct {
+	data     []byte
 	dec      *xml.Decoder
 	limits   Limits
 	elements int
@@ -77,7 +78,8 @@ func scan(data []byte, limits Limits) (*node, error) {
 		return nil, &ParseError{Line: lineOfInvalid(data), What: "bytes that are not UTF-8", Expected: "UTF-8"}
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	s := &scanner{dec: xml.NewDecoder(bytes.NewReader(repairDeclaration(data))), limits: limits}
+	data = repairDeclaration(data)
+	s := &scanner{data: data, dec: xml.NewDecoder(bytes.NewReader(data)), limits: limits}
 	// The only encoding is UTF-8, checked by declaration().
 	s.dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
 	return s.document()
@@ -90,6 +92,7 @@ func (s *scanner) document() (*node, error) {
 	first := true // nothing but white space so far
 	for {
 		s.line, _ = s.dec.InputPos()
+		from := s.dec.InputOffset()
 		tok, err := s.dec.RawToken()
 		if err == io.EOF {
 			break
@@ -107,6 +110,9 @@ func (s *scanner) document() (*node, error) {
 			n, err := s.start(at, tok)
 			if err != nil {
 				return nil, err
+			}
+			if glued(s.data[from:s.dec.InputOffset()]) {
+				return nil, s.fail(n, "attributes without white space between them", "white space")
 			}
 			if at == nil {
 				root = n
@@ -130,6 +136,9 @@ func (s *scanner) document() (*node, error) {
 				return nil, s.fail(nil, "text outside the root element: "+quote(trim(string(tok))), "")
 			}
 		case xml.ProcInst:
+			if next := s.data[from+int64(len("<?"+tok.Target))]; !isSpace(rune(next)) && next != '?' || strings.Contains(tok.Target, ":") {
+				return nil, s.fail(at, "the processing instruction "+quote(tok.Target), "a name, then white space")
+			}
 			if strings.EqualFold(tok.Target, "xml") {
 				if !first {
 					return nil, s.fail(at, "an XML declaration", "one at the start of the document only")
@@ -172,6 +181,9 @@ func (s *scanner) start(outer *node, tok xml.StartElement) (*node, error) {
 		b := binding{a.Name.Local, normalSpace(a.Value)}
 		if a.Name.Space == "" {
 			b.prefix = ""
+		}
+		if b.prefix != "" && strings.IndexByte("-.0123456789", b.prefix[0]) >= 0 {
+			return nil, s.fail(n, "the namespace prefix "+quote(b.prefix), "a name")
 		}
 		if err := s.declare(n, b); err != nil {
 			return nil, err
@@ -220,8 +232,8 @@ func (s *scanner) declare(n *node, b binding) error {
 // resolve gives a raw name its namespace. Attributes do not take the default
 // namespace.
 func (s *scanner) resolve(n *node, raw xml.Name, element bool) (string, error) {
-	if strings.Contains(raw.Local, ":") || raw.Space == "xmlns" {
-		return "", s.fail(n, "the name "+quote(rawName(raw)), "a name with at most one colon, inside it")
+	if strings.Contains(raw.Local, ":") || raw.Space == "xmlns" || strings.IndexByte("-.0123456789", raw.Local[0]) >= 0 {
+		return "", s.fail(n, "the name "+quote(rawName(raw)), "a name, or two with a colon between them")
 	}
 	if raw.Space == "" && !element {
 		return "", nil
@@ -233,13 +245,16 @@ func (s *scanner) resolve(n *node, raw xml.Name, element bool) (string, error) {
 	return space, nil
 }
 
-// declaration checks the XML declaration's version and encoding.
+// declaration checks the XML declaration: version, encoding, standalone.
 func (s *scanner) declaration(inst string) error {
-	if v := pseudoAttr(inst, "version"); v != "" && v != "1.0" {
-		return s.fail(nil, "XML version "+quote(v), "1.0")
-	}
-	if e := pseudoAttr(inst, "encoding"); e != "" && !strings.EqualFold(e, "UTF-8") {
-		return s.fail(nil, "encoding "+quote(e), "UTF-8")
+	values, ok := pseudoAttrs(inst, "version", "encoding", "standalone")
+	switch {
+	case !ok || values[0] == "":
+		return s.fail(nil, "the XML declaration "+quote(inst), `version="1.0" encoding="UTF-8"`)
+	case values[0] != "1.0":
+		return s.fail(nil, "XML version "+quote(values[0]), "1.0")
+	case values[1] != "" && !strings.EqualFold(values[1], "UTF-8"):
+		return s.fail(nil, "encoding "+quote(values[1]), "UTF-8")
 	}
 	return nil
 }

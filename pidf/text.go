@@ -33,22 +33,46 @@ func lineOfInvalid(data []byte) int {
 	return 0
 }
 
-// pseudoAttr reads one pseudo-attribute of an XML declaration.
-func pseudoAttr(inst, name string) string {
-	for inst = trim(inst); inst != ""; {
-		key, after, ok := strings.Cut(inst, "=")
-		after = trim(after)
-		if !ok || after == "" || (after[0] != '"' && after[0] != '\'') {
-			return ""
+// pseudoAttrs reads the pseudo-attributes of an XML declaration, which may be
+// left out but not change places (XML 1.0 section 2.8). ok is false where inst
+// is anything else.
+func pseudoAttrs(inst string, names ...string) (values []string, ok bool) {
+	values = make([]string, len(names))
+	for i, name := range names {
+		rest, found := strings.CutPrefix(strings.TrimLeftFunc(inst, isSpace), name)
+		if !found {
+			continue
 		}
-		value, left, ok := strings.Cut(after[1:], after[:1])
-		if !ok {
-			return ""
+		if rest, found = strings.CutPrefix(strings.TrimLeftFunc(rest, isSpace), "="); !found {
+			return nil, false
 		}
-		if trim(key) == name {
-			return value
+		rest = strings.TrimLeftFunc(rest, isSpace)
+		if rest == "" || rest[0] != '"' && rest[0] != '\'' {
+			return nil, false
 		}
-		inst = trim(left)
+		value, after, found := strings.Cut(rest[1:], rest[:1])
+		if !found || value == "" || after != "" && !isSpace(rune(after[0])) {
+			return nil, false
+		}
+		values[i], inst = value, after
 	}
-	return ""
+	return values, trim(inst) == ""
+}
+
+// glued tells a start tag in which something follows an attribute's value
+// without white space, which encoding/xml lets pass.
+func glued(tag []byte) bool {
+	quote := byte(0)
+	for i, c := range tag {
+		switch {
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case quote != 0 && c == quote:
+			quote = 0
+			if next := tag[i+1]; !isSpace(rune(next)) && next != '>' && next != '/' {
+				return true
+			}
+		}
+	}
+	return false
 }
