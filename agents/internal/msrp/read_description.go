@@ -21,6 +21,10 @@ func ParseDescription(text []byte) (*Description, error) {
 	}
 	var s sdp.SessionDescription
 	if err := s.UnmarshalString(tidy(string(text))); err != nil {
+		if strings.HasPrefix(string(text), "v=0") && !strings.Contains(strings.ToUpper(string(text)), "/MSRP ") {
+			// The parser knows the transports of its time and no others.
+			return nil, ErrNotMSRP
+		}
 		return nil, fmt.Errorf("%w: %v", ErrNotSDP, err)
 	}
 	place := slices.IndexFunc(s.MediaDescriptions, func(m *sdp.MediaDescription) bool { return isMSRP(m.MediaName) })
@@ -99,7 +103,7 @@ func (d *Description) attributes(session, media []sdp.Attribute) error {
 
 // tidy undoes what the SDP grammar forbids and senders write nevertheless:
 // blanks at the end of a line and behind "t=", bare line feeds, empty lines,
-// no s= and no t=.
+// a transport in lower case, no s= and no t=.
 func tidy(text string) string {
 	var lines []string
 	hasName, hasTime := false, false
@@ -128,6 +132,10 @@ func tidy(text string) string {
 				lines = append(lines, "t=0 0")
 			}
 			hasTime = true
+			if f := strings.Fields(value); key == "m" && len(f) > 2 {
+				f[2] = strings.ToUpper(f[2])
+				line = "m=" + strings.Join(f, " ")
+			}
 		case key != "v" && key != "o":
 			need()
 		}

@@ -3,8 +3,8 @@ package msrp
 import "errors"
 
 // write takes bytes of the present chunk. RFC 4975 section 7.3.1: what counts
-// is how many there are, not how many the Byte-Range promised. A refusal ends
-// the message.
+// is how many there are, not how many the Byte-Range promised: the RFC's own
+// example in section 11.6 promises too few. A refusal ends the message.
 func (in *reception) write(p []byte) *StatusError {
 	if len(p) == 0 {
 		return nil
@@ -16,8 +16,8 @@ func (in *reception) write(p []byte) *StatusError {
 		size = limits.Message
 	}
 	switch {
-	case in.chunk.Total != Unknown && end > in.chunk.Total, in.total != Unknown && end > in.total, end > maxOffset:
-		return in.give(&StatusError{Code: StatusMalformed}, errors.New("msrp: more bytes than announced"))
+	case in.total != Unknown && end > in.total, end > maxOffset:
+		return in.give(&StatusError{Code: StatusMalformed}, errors.New("msrp: bytes behind the end"))
 	case size > 0 && end > size:
 		return in.give(&StatusError{Code: StatusStop}, ErrTooLarge)
 	case in.mem != nil && !in.s.reserve(in.mem.grow(end)):
