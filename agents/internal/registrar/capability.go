@@ -39,3 +39,12 @@ func (b Binding) names(tag string) bool {
 	_, ok := b.Contact.Params.Get(tag)
 	return ok
 }
+
+// Devices are the bindings of a user that a request goes to, in the order of
+// Bindings: those that take its method, and for instant messages those that
+// can IM.
+func (r *Registrar) Devices(aor, method string, im bool) []Binding {
+	return slices.DeleteFunc(r.Bindings(aor), func(b Binding) bool {
+		return !b.Takes(method) || im && !b.CanIM()
+	})
+}

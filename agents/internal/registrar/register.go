@@ -21,7 +21,7 @@ type change struct {
 
 // weigh works out the change a REGISTER asks for (RFC 3261 section 10.3 steps 5
 // to 8): all of its contacts or none.
-func (r *Registrar) weigh(req *message.Request, aor string, flow sip.Flow) (change, error) {
+func (r *Registrar) weigh(req *message.Request, aor string, from sip.Source) (change, error) {
 	now := r.cfg.Clock.Now()
 	c := change{aor: aor}
 	r.mu.RLock()
@@ -53,7 +53,7 @@ func (r *Registrar) weigh(req *message.Request, aor string, flow sip.Flow) (chan
 		}
 		b := Binding{
 			Contact: message.Address{Display: a.Display, URI: a.URI, Params: a.Params.Without("expires")},
-			CallID:  callID, CSeq: cseq.Seq, Expires: now.Add(lasts), Updated: now, Flow: flow,
+			CallID:  callID, CSeq: cseq.Seq, Expires: now.Add(lasts), Updated: now, Hop: hopOf(from),
 			Agent: message.Get(req, "User-Agent"), key: contactKey(a.URI), aor: aor,
 		}
 		if b.Q, err = quality(a); err != nil {

@@ -31,18 +31,23 @@ type Config struct {
 	Default  time.Duration // where the client names none
 	Max      time.Duration // a longer one is shortened
 	Contacts int           // most contacts of one user
-	Log      *slog.Logger
+	// Changed hears, after the commit, that a user's bindings or the connections
+	// they came by are others now. It must not block; nil: nobody listens.
+	Changed func(aor string)
+	Log     *slog.Logger
 }
 
 // Binding is one contact of a user.
 type Binding struct {
-	Contact  message.Address // as registered: q, capabilities and all
-	CallID   string
-	CSeq     uint32
-	Expires  time.Time
-	Updated  time.Time
-	Q        float64 // preference, 1 where none is given
-	Flow     sip.Flow
+	Contact message.Address // as registered: q, capabilities and all
+	CallID  string
+	CSeq    uint32
+	Expires time.Time
+	Updated time.Time
+	Q       float64 // preference, 1 where none is given
+	// Hop is the connection that the device came by last, as long as it is open;
+	// zero for datagrams, after a restart, and once the connection is gone.
+	Hop      sip.Target
 	Agent    string // User-Agent
 	key, aor string
 }
@@ -52,11 +57,12 @@ type Registrar struct {
 	cfg   Config
 	lanes lane.Lanes
 	mu    sync.RWMutex
-	users map[string][]Binding // by address of record
+	users map[string][]Binding             // by address of record; slices are replaced, never changed
+	flows map[sip.Flow]map[string]struct{} // whose bindings came by a connection
 }
 
 // New is a registrar that knows the bindings of snapshot, expired ones dropped.
-// Connections do not outlive a process: restored bindings have no Flow.
+// Connections do not outlive a process: restored bindings have no Hop.
 func New(cfg Config, snapshot []state.Binding) *Registrar {
 	cfg.Min = cmp.Or(cfg.Min, 10*time.Second)
 	cfg.Default = cmp.Or(cfg.Default, time.Hour)
@@ -68,7 +74,7 @@ func New(cfg Config, snapshot []state.Binding) *Registrar {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Registrar{cfg: cfg, users: map[string][]Binding{}}
+	r := &Registrar{cfg: cfg, users: map[string][]Binding{}, flows: map[sip.Flow]map[string]struct{}{}}
 	now := cfg.Clock.Now()
 	for _, s := range snapshot {
 		if !s.Expires.After(now) {
@@ -106,7 +112,7 @@ func (r *Registrar) Bindings(aor string) []Binding {
 // checked. The 200 goes out when the change is committed.
 func (r *Registrar) Register(tx *sip.ServerTx, aor string) {
 	r.lanes.Do(aor, func(done func()) {
-		c, err := r.weigh(tx.Request(), aor, tx.Source().Flow)
+		c, err := r.weigh(tx.Request(), aor, tx.Source())
 		if err != nil {
 			refuse(tx, err)
 			done()
@@ -126,13 +132,21 @@ func (r *Registrar) Register(tx *sip.ServerTx, aor string) {
 			}
 			r.apply(aor, c)
 			r.accept(tx, aor)
+			r.changed(aor)
 		})
 	})
+}
+
+func (r *Registrar) changed(aor string) {
+	if r.cfg.Changed != nil {
+		r.cfg.Changed(aor)
+	}
 }
 
 func (r *Registrar) apply(aor string, c change) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.follow(aor, r.users[aor], c.after)
 	if len(c.after) == 0 {
 		delete(r.users, aor)
 		return
@@ -170,6 +184,7 @@ func (r *Registrar) Purge() {
 					return
 				}
 				r.apply(aor, c)
+				r.changed(aor)
 			})
 		})
 	}

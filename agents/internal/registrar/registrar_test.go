@@ -162,7 +162,7 @@ func TestExpiryAndFlow(t *testing.T) {
 	b := newBench(t, r)
 	b.register("c", "60", "<sip:a@h>")
 	list := r.Bindings("sip:alice@example.com")
-	if len(list) != 1 || list[0].Flow == 0 {
+	if len(list) != 1 || list[0].Hop.Flow == 0 || list[0].Hop.Transport != "TCP" {
 		t.Fatalf("%+v", list)
 	}
 	now.Advance(61 * time.Second)
@@ -207,5 +207,54 @@ func TestCapabilities(t *testing.T) {
 		if b.CanIM() != tt.im || b.Takes("MESSAGE") != tt.message {
 			t.Errorf("%s: IM %v, MESSAGE %v", tt.contact, b.CanIM(), b.Takes("MESSAGE"))
 		}
+	}
+}
+
+// TestConnectionOfADevice: the way back is the connection of the last REGISTER,
+// for that user alone, until it closes.
+func TestConnectionOfADevice(t *testing.T) {
+	var changed []string
+	r := New(Config{Store: &memory{}, Changed: func(aor string) { changed = append(changed, aor) }}, nil)
+	b := newBench(t, r)
+	b.register("c", "60", "<sip:a@h;transport=tcp>;audio", "<sip:b@h>;+sip.message")
+	const alice = "sip:alice@example.com"
+	contact := func(s string) message.URI {
+		u, err := message.ParseURI(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	hop, ok := r.Live(alice, contact("sip:a@H;transport=TCP"))
+	if !ok || hop.Flow == 0 || hop.Transport != "TCP" {
+		t.Errorf("%+v %v", hop, ok)
+	}
+	if _, ok := r.Live("sip:bob@example.com", contact("sip:a@h;transport=tcp")); ok {
+		t.Error("another user's contact")
+	}
+	if _, ok := r.Live(alice, contact("sip:a@h;transport=udp")); ok {
+		t.Error("another contact")
+	}
+	if d := r.Devices(alice, "INVITE", true); len(d) != 1 || d[0].Contact.URI.User != "b" {
+		t.Errorf("for IM: %+v", d)
+	}
+	if d := r.Devices(alice, "INVITE", false); len(d) != 2 {
+		t.Errorf("for a call: %+v", d)
+	}
+	r.Closed(hop.Flow + 1)
+	if _, ok := r.Live(alice, contact("sip:b@h")); !ok {
+		t.Error("lost by another connection's end")
+	}
+	r.Closed(hop.Flow)
+	if _, ok := r.Live(alice, contact("sip:b@h")); ok || len(r.Bindings(alice)) != 2 {
+		t.Errorf("after the end: live %v, %d bindings", ok, len(r.Bindings(alice)))
+	}
+	b.register("c", "60", "<sip:b@h>")
+	if _, ok := r.Live(alice, contact("sip:b@h")); !ok {
+		t.Error("registered again, and no connection")
+	}
+	b.register("c", "0", "*")
+	if len(changed) != 4 || len(r.flows) != 0 {
+		t.Errorf("changed %q, flows %v", changed, r.flows)
 	}
 }
