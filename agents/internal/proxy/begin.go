@@ -18,6 +18,7 @@ type Request struct {
 	loop    string           // the loop-detection value of what came in
 	breadth int
 	routed  sip.Target // where our own Route said the dialog's other end is
+	byRoute bool       // a Route of ours was in it
 
 	serial   // guards what follows
 	started  bool
@@ -37,11 +38,13 @@ func (p *Proxy) Begin(tx *sip.ServerTx, origin string) *Request {
 		return nil
 	}
 	r := &Request{proxy: p, tx: tx, msg: message.Clone(req), loop: loop, breadth: breadthOf(req)}
+	before := len(message.Values(r.msg, "Route"))
 	var err error
 	if r.routed, err = p.takeRoutes(r.msg); err != nil {
 		p.respond(tx, message.NewResponse(req, 400, "", sip.NewTag()))
 		return nil
 	}
+	r.byRoute = len(message.Values(r.msg, "Route")) < before
 	if req.Method == message.INVITE {
 		p.mu.Lock()
 		p.invites[tx] = r
@@ -61,6 +64,11 @@ func (p *Proxy) forget(tx *sip.ServerTx) {
 
 // Message is the request after Route preprocessing. It must not be changed.
 func (r *Request) Message() *message.Request { return r.msg }
+
+// ByRoute says whether a Route of ours led the request here, as every request
+// of a dialog does that we have Record-Routed. One that says it belongs to a
+// dialog and was not led here is none that we should carry.
+func (r *Request) ByRoute() bool { return r.byRoute }
 
 // Source is where it came from.
 func (r *Request) Source() sip.Source { return r.tx.Source() }

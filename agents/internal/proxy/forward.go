@@ -97,7 +97,7 @@ func (p *Proxy) dialogHops(req *message.Request, routed sip.Target) []sip.Target
 	}
 	var out []sip.Target
 	if p.cfg.Live != nil {
-		if hop, ok := p.cfg.Live(req.Recipient); ok {
+		if hop, ok := p.cfg.Live(req); ok {
 			out = append(out, hop)
 		}
 	}

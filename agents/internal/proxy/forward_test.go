@@ -133,8 +133,8 @@ func TestRequestsGoDownTheClientsConnection(t *testing.T) {
 func TestLiveConnectionComesFirst(t *testing.T) {
 	fresh := startNode(t)
 	p := startRouter(t, nil, func(c *Config) {
-		c.Live = func(contact message.URI) (sip.Target, bool) {
-			return fresh.target("TCP"), contact.Host == "hidden.invalid"
+		c.Live = func(req *message.Request) (sip.Target, bool) {
+			return fresh.target("TCP"), req.Recipient.Host == "hidden.invalid"
 		}
 	})
 	bob := startNode(t)

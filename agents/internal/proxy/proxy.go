@@ -31,9 +31,10 @@ type Config struct {
 	// RecordRoute is our URI for peers that we reach by that hop, or that reached
 	// us by that transport from that address. lr is added here.
 	RecordRoute func(hop sip.Target) message.URI
-	// Live is the connection that the device with this contact came by last; ok
-	// is false where none is open. nil: none is known.
-	Live func(contact message.URI) (hop sip.Target, ok bool)
+	// Live is the open connection of the device that a request within a dialog is
+	// for: its Request-URI is the device's contact, its To says whose device it
+	// must be. ok is false where there is none. nil: none is known.
+	Live func(req *message.Request) (hop sip.Target, ok bool)
 	// TimerC is how long an INVITE may ring (section 16.6 step 11); 0: 3 minutes
 	// and some.
 	TimerC time.Duration
