@@ -1,0 +1,68 @@
+package client
+
+import (
+	"strings"
+
+	"presfed/agents/internal/message"
+	"presfed/agents/internal/sip"
+)
+
+// handler is what the device does with what comes in.
+type handler Client
+
+// allowed are the methods a device takes.
+const allowed = "OPTIONS, NOTIFY, MESSAGE"
+
+func (h *handler) ServeRequest(tx *sip.ServerTx) {
+	c := (*Client)(h)
+	req := tx.Request()
+	reply := func(status int, more ...string) {
+		res := message.NewResponse(req, status, "", sip.NewTag())
+		for i := 0; i+1 < len(more); i += 2 {
+			message.Add(res, more[i], more[i+1])
+		}
+		if err := tx.Respond(res); err != nil {
+			c.log.Info("response not sent", "call_id", message.CallID(req), "error", err)
+		}
+	}
+	if extensions := message.Values(req, "Require"); len(extensions) > 0 {
+		reply(420, "Unsupported", strings.Join(extensions, ", ")) // RFC 3261 section 8.2.2.3
+		return
+	}
+	switch string(req.Method) {
+	case message.OPTIONS:
+		reply(200, "Allow", allowed, "Accept", "text/plain, application/pidf+xml", "Allow-Events", "presence")
+	case message.NOTIFY:
+		c.notified(req, reply)
+	case message.MESSAGE:
+		c.paged(req, reply)
+	case message.CANCEL:
+		reply(481)
+	default:
+		reply(405, "Allow", allowed)
+	}
+}
+
+// paged shows a message (RFC 3428 section 7).
+func (c *Client) paged(req *message.Request, reply func(int, ...string)) {
+	contentType, _, _ := strings.Cut(message.Get(req, "Content-Type"), ";")
+	if !strings.HasPrefix(strings.ToLower(contentType), "text/") {
+		reply(415, "Accept", "text/plain")
+		return
+	}
+	from, err := message.From(req)
+	if err != nil {
+		reply(400)
+		return
+	}
+	reply(200)
+	c.emit(Event{Type: "im", From: message.AOR(from.URI), Via: "page", ContentType: strings.TrimSpace(contentType), Text: string(req.Body())})
+}
+
+func (h *handler) ServeAck(*message.Request, sip.Source) {}
+
+func (h *handler) ServeResponse(res *message.Response, from sip.Source) {
+	h.log.Debug("stray response", "call_id", message.CallID(res), "status", res.StatusCode, "peer", from.Remote)
+}
+
+func (h *handler) ConnectionClosed(sip.Source) {}
