@@ -175,7 +175,7 @@ type item struct {
 // arrange puts items into the order in which children of their names were
 // read; those that were not come last, in the order given.
 func arrange(items []item, order []Name) []item {
-	if true {
+	if len(order) == 0 || len(items) < 2 {
 		return items
 	}
 	waiting := map[Name][]int{}
