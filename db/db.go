@@ -78,12 +78,15 @@ func create(ctx context.Context, path string, domain Domain) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	h, err := openHandle(path, writing)
+	h, err := openHandle(path, creating)
 	if err != nil {
 		return err
 	}
-	defer h.close()
-	return migrate(ctx, path, h.db, &domain)
+	if err = migrate(ctx, path, h.db, &domain); err == nil {
+		// Now, while nobody else is there to be locked out by it.
+		_, err = h.db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
+	}
+	return errors.Join(err, h.close())
 }
 
 // Close closes the directory's files; a DB that is closed answers with errors.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	sqlite "github.com/mattn/go-sqlite3"
 )
@@ -21,7 +22,8 @@ type file struct {
 	read   *handle
 	write  *handle // nil when read-only
 	info   os.FileInfo
-	closed bool // guarded by DB.reopen
+	wal    atomic.Pointer[os.FileInfo] // its write-ahead log, as last seen beside it
+	closed bool                        // guarded by DB.reopen
 }
 
 // handle is a pool of connections with its prepared statements.
@@ -35,6 +37,8 @@ type mode string
 const (
 	writing mode = "mode=rw&_journal_mode=WAL&_busy_timeout=5000&_synchronous=NORMAL&_txlock=immediate&_foreign_keys=1"
 	reading mode = "mode=ro&_busy_timeout=5000&_query_only=1"
+	// creating keeps to the main file until it is a directory, for header.
+	creating mode = "mode=rw&_journal_mode=DELETE&_busy_timeout=5000&_synchronous=FULL&_txlock=immediate&_foreign_keys=1"
 )
 
 // openFile opens what is there and brings its schema up to date.
@@ -47,45 +51,57 @@ func openFile(ctx context.Context, path string, readOnly bool) (*file, error) {
 		return nil, &OpenError{Path: path, Err: ErrForeign, Reason: "is a folder", Hint: "name the directory's file in it"}
 	}
 	if err == nil {
-		err = readable(path, readOnly)
+		err = checkHeader(path, readOnly)
 	}
 	if err != nil {
-		return nil, &OpenError{Path: path, Err: ErrUnreachable, Reason: pathReason(err), Hint: "give this user the right to it"}
-	}
-	f := &file{info: info}
-	if readOnly {
-		if f.read, err = openHandle(path, reading); err != nil {
-			return nil, err
-		}
-		if err = checkSchema(ctx, path, f.read.db); err != nil {
-			return nil, errors.Join(err, f.close())
-		}
-		return f, nil
-	}
-	if f.write, err = openHandle(path, writing); err != nil {
 		return nil, err
 	}
-	if err = migrate(ctx, path, f.write.db, nil); err == nil {
-		f.read, err = openHandle(path, reading)
-	}
-	if err != nil {
+	f := &file{info: info}
+	if err := f.open(ctx, path, readOnly); err != nil {
 		f.close()
 		return nil, err
 	}
-	return f, nil
+	_, err = f.inPlace(path)
+	return f, err
 }
 
-// readable opens the file once by itself, for an error that says what is wrong.
-func readable(path string, readOnly bool) error {
-	flag := os.O_RDWR
-	if readOnly {
-		flag = os.O_RDONLY
+func (f *file) open(ctx context.Context, path string, readOnly bool) (err error) {
+	if !readOnly {
+		if f.write, err = openHandle(path, writing); err == nil {
+			err = migrate(ctx, path, f.write.db, nil)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	f, err := os.OpenFile(path, flag, 0)
-	if err != nil {
+	if f.read, err = openHandle(path, reading); err != nil {
 		return err
 	}
-	return f.Close()
+	if readOnly {
+		if err = checkSchema(ctx, path, f.read.db); err != nil {
+			return err
+		}
+	}
+	return f.read.fill(ctx)
+}
+
+// fill opens every connection now: one opened later by its path could be
+// another file's.
+func (h *handle) fill(ctx context.Context) error {
+	var conns []*sql.Conn
+	defer func() {
+		for _, c := range conns {
+			c.Close()
+		}
+	}()
+	for range readers {
+		c, err := h.db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		conns = append(conns, c)
+	}
+	return nil
 }
 
 func openHandle(path string, m mode) (*handle, error) {
@@ -143,11 +159,26 @@ func (f *file) inPlace(path string) (bool, error) {
 	case err != nil:
 		return false, &OpenError{Path: path, Err: ErrUnreachable, Reason: pathReason(err)}
 	}
-	return os.SameFile(info, f.info), nil
+	wal, walErr := os.Stat(path + "-wal")
+	if os.SameFile(info, f.info) {
+		if walErr == nil {
+			f.wal.Store(&wal)
+		}
+		return true, nil
+	}
+	if err := checkHeader(path, true); err != nil {
+		return false, err
+	}
+	// SQLite would write the old file's log into the new one.
+	if old := f.wal.Load(); walErr == nil && old != nil && os.SameFile(wal, *old) {
+		return false, &OpenError{Path: path, Err: ErrUnreachable, Reason: "was replaced while in use, with the old file's log still beside it",
+			Hint: "remove " + path + "-wal and " + path + "-shm, which belong to the file that was there before"}
+	}
+	return false, nil
 }
 
-// notADatabase is SQLite's word for a file it cannot read.
+// notADatabase is SQLite's word for a file it cannot make sense of.
 func notADatabase(err error) bool {
 	var e sqlite.Error
-	return errors.As(err, &e) && e.Code == sqlite.ErrNotADB
+	return errors.As(err, &e) && (e.Code == sqlite.ErrNotADB || e.Code == sqlite.ErrCorrupt)
 }

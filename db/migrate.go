@@ -42,36 +42,26 @@ type rowQuerier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// version is the schema's version, after making sure that the file is ours and
-// not newer.
-func version(ctx context.Context, path string, db rowQuerier) (int, error) {
-	var id, have, tables int
-	err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id)
-	if err == nil {
-		err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have)
+// version is the schema's version, after making sure that it is not newer than
+// ours.
+func version(ctx context.Context, path string, db rowQuerier) (have int, err error) {
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
+		return 0, broken(path, err)
 	}
-	if err == nil {
-		err = db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables)
-	}
-	files, globErr := schemaFiles()
-	switch {
-	case globErr != nil:
-		return 0, globErr
-	case notADatabase(err):
-		return 0, &OpenError{Path: path, Err: ErrForeign, Reason: "is not a SQLite database", Hint: "presfed directory init makes a directory, presfed directory import fills it from a file"}
-	case err != nil:
-		return 0, &OpenError{Path: path, Err: ErrUnreachable, Reason: err.Error()}
-	case id != applicationID:
-		reason := "is a SQLite database, but not a directory"
-		if tables == 0 {
-			reason = "is empty"
-		}
-		return 0, &OpenError{Path: path, Err: ErrForeign, Reason: reason, Hint: "presfed directory init makes a directory"}
-	case have > len(files):
-		return 0, &OpenError{Path: path, Err: ErrNewer, Reason: fmt.Sprintf("its schema is version %d and this program knows %d", have, len(files)),
+	files, err := schemaFiles()
+	if err == nil && have > len(files) {
+		err = &OpenError{Path: path, Err: ErrNewer, Reason: fmt.Sprintf("its schema is version %d and this program knows %d", have, len(files)),
 			Hint: "use the presfed that wrote it, or a newer one"}
 	}
-	return have, nil
+	return have, err
+}
+
+// broken is what SQLite says of a file that began as one of ours.
+func broken(path string, err error) error {
+	if notADatabase(err) {
+		return &OpenError{Path: path, Err: ErrForeign, Reason: "is damaged: " + err.Error(), Hint: "restore it, or make it anew from an export"}
+	}
+	return &OpenError{Path: path, Err: ErrUnreachable, Reason: err.Error()}
 }
 
 // migrate brings the schema up to date in one transaction, so that of several
@@ -91,7 +81,7 @@ func migrate(ctx context.Context, path string, db *sql.DB, domain *Domain) error
 	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return &OpenError{Path: path, Err: ErrUnreachable, Reason: err.Error()}
+		return broken(path, err)
 	}
 	defer tx.Rollback()
 	if domain == nil {

@@ -114,7 +114,7 @@ func (d *DB) fault(err error) error {
 		return err
 	}
 	if notADatabase(err) {
-		return &OpenError{Path: d.path, Err: ErrForeign, Reason: "is not a SQLite database"}
+		return broken(d.path, err)
 	}
 	return fmt.Errorf("%w: %s: %w", ErrUnreachable, d.path, err)
 }

@@ -1,0 +1,168 @@
+package locate
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"presfed/db"
+)
+
+// maxCached bounds what a Consult remembers; past it, it forgets all and goes
+// on.
+const maxCached = 100_000
+
+// Consult asks the directory at each question: what has not changed since it
+// was last read costs a look at the revision.
+type Consult struct {
+	answers
+	*follower
+	cache *cache
+}
+
+var _ Locator = (*Consult)(nil)
+
+// NewConsult reads the domain and its servers, without which nothing can be
+// answered should the directory go away.
+func NewConsult(ctx context.Context, cfg Config) (*Consult, error) {
+	cfg = cfg.filled()
+	c := &cache{db: cfg.DB}
+	if err := c.renew(ctx); err != nil {
+		return nil, err
+	}
+	f := newFollower(cfg, *c.rev.Load())
+	c.link = f.link
+	f.apply = func(ctx context.Context, _ db.View, _ Changed) error { return c.renew(ctx) }
+	return &Consult{answers: answers{c}, follower: f, cache: c}, nil
+}
+
+// cache is what was read, good for one revision.
+type cache struct {
+	db   *db.DB
+	link *link
+
+	// rev is the revision everything below is good for. Lookups take no lock.
+	rev   atomic.Pointer[db.Revision]
+	small atomic.Pointer[settings]
+	users atomic.Pointer[sync.Map] // address of record -> *record
+
+	mu   sync.Mutex // guards catching up and adding
+	size int
+}
+
+// current brings the cache up to date; an error means that what is there is all
+// that is known.
+func (c *cache) current(ctx context.Context) error {
+	rev, err := c.db.Revision(ctx)
+	if err == nil && rev == *c.rev.Load() {
+		return nil
+	}
+	if err == nil {
+		err = c.renew(ctx)
+	}
+	// The follower says when it is back: a file that is gone from its path still
+	// answers here.
+	if err != nil {
+		c.link.saw(rev, err)
+	}
+	return err
+}
+
+// renew forgets what is not good any more. The lock comes before the state of
+// the directory that is read, so that no older one follows a newer.
+func (c *cache) renew(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.db.Snapshot(ctx, func(v db.View) error { return c.catchUp(ctx, v) })
+}
+
+func (c *cache) catchUp(ctx context.Context, v db.View) error {
+	rev, err := v.Revision(ctx)
+	if err != nil {
+		return err
+	}
+	have := c.rev.Load()
+	if have != nil && *have == rev {
+		return nil
+	}
+	ch := Changed{All: true}
+	if have != nil && have.Instance == rev.Instance && have.Number < rev.Number {
+		changes, err := v.Changes(ctx, have.Number)
+		if err != nil {
+			return err
+		}
+		ch = collect(changes)
+	}
+	if ch.All || ch.Domain || len(ch.Servers) > 0 {
+		small, err := readSettings(ctx, v)
+		if err != nil {
+			return err
+		}
+		c.small.Store(small)
+	}
+	if ch.All {
+		c.users.Store(&sync.Map{})
+		c.size = 0
+	} else {
+		for _, names := range [][]string{ch.Users, ch.Places, ch.Policy, ch.Buddies} {
+			for _, aor := range names {
+				if _, there := c.users.Load().LoadAndDelete(aor); there {
+					c.size--
+				}
+			}
+		}
+	}
+	c.rev.Store(&rev)
+	return nil
+}
+
+func (c *cache) settings(ctx context.Context) (*settings, error) {
+	_ = c.current(ctx) // unreachable: what is known
+	return c.small.Load(), nil
+}
+
+func (c *cache) record(ctx context.Context, aor string) (*record, error) {
+	unreachable := c.current(ctx)
+	if r, ok := c.users.Load().Load(aor); ok {
+		return r.(*record), nil
+	}
+	if unreachable != nil {
+		return nil, unreachable
+	}
+	// Who is not there is not remembered: a peer could make up names for ever.
+	if _, err := c.db.User(ctx, aor); isNotFound(err) {
+		return nil, nil
+	}
+	var r *record
+	var rev db.Revision
+	err := c.db.Snapshot(ctx, func(v db.View) (err error) {
+		if rev, err = v.Revision(ctx); err == nil {
+			r, err = readRecord(ctx, v, aor)
+		}
+		return err
+	})
+	if err != nil {
+		c.link.saw(rev, err)
+		return nil, err
+	}
+	if r != nil {
+		c.add(aor, r, rev)
+	}
+	return r, nil
+}
+
+// add remembers a record, unless the cache has moved past what it was read at.
+func (c *cache) add(aor string, r *record, rev db.Revision) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if rev != *c.rev.Load() {
+		return
+	}
+	if c.size >= maxCached {
+		c.users.Store(&sync.Map{})
+		c.size = 0
+	}
+	if _, there := c.users.Load().Swap(aor, r); !there {
+		c.size++
+	}
+}
