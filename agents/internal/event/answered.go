@@ -1,0 +1,57 @@
+package event
+
+import (
+	"strconv"
+	"time"
+)
+
+// answered takes the outcome of a NOTIFY, in the lane.
+func (n *Notifier) answered(s *Subscription, o Outcome, final bool) {
+	s.inFlight = false
+	n.leave(s, o.Err == nil)
+	switch {
+	case s.gone:
+	case o.lost():
+		if s.durable {
+			n.suspend(s)
+		} else { // a fetch, or one that has ended: nobody waits for it
+			n.drop(s, "unreachable")
+		}
+	case o.Err != nil || ends(o.Status):
+		n.cfg.Log.Info("subscription removed", "resource", s.rec.Resource, "watcher", s.rec.Watcher, "call_id", s.rec.CallID, "status", o.Status, "error", o.Err)
+		n.drop(s, "NOTIFY failed "+strconv.Itoa(o.Status))
+	case final:
+		n.drop(s, s.reason)
+	case o.Status < 300:
+		s.failures = 0
+		n.pump(s)
+	case o.RetryAfter > 0 || o.Status >= 500 && o.Status < 600:
+		// The subscription stays (RFC 5057); what did not arrive is told later.
+		n.tryAgain(s, max(o.RetryAfter, n.cfg.Retry<<min(s.failures, 6)))
+		s.failures++
+	default: // refused for good; the next change tries anew
+		s.full = true
+		n.pump(s)
+	}
+}
+
+// ends says whether a response to NOTIFY ends the subscription: the codes of RFC
+// 6665 section 4.2.2, and 408, which stands for no response at all (RFC 3261
+// section 12.2.1.2).
+func ends(status int) bool {
+	switch status {
+	case 404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604:
+		return true
+	}
+	return false
+}
+
+// tryAgain tells the whole newest state later.
+func (n *Notifier) tryAgain(s *Subscription, d time.Duration) {
+	s.dirty, s.full = true, true
+	s.unretry()
+	s.again = n.after(s, d, func(s *Subscription) {
+		s.again = nil
+		n.pump(s)
+	})
+}

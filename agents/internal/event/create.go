@@ -1,0 +1,86 @@
+package event
+
+import (
+	"time"
+
+	"presfed/agents/internal/message"
+	"presfed/db/state"
+)
+
+// create makes a subscription, in the lane: may she watch, is there room, is it
+// written; then the answer, then the NOTIFY.
+func (n *Notifier) create(tx Transaction, s *Subscription, expires time.Duration) error {
+	n.mu.Lock()
+	twin := n.callers[caller(&s.rec)]
+	n.mu.Unlock()
+	if twin != nil && twin.initial == s.initial {
+		// RFC 3261 section 8.2.2.2: the same request by another way.
+		return &Refusal{Status: 482}
+	}
+	decision, err := s.pkg.Decide(s)
+	if err != nil {
+		return err
+	}
+	if decision.Verdict == Rejected {
+		status := decision.Status
+		if status == 0 {
+			status = 403 // RFC 6665 section 4.2.1.3
+		}
+		return &Refusal{Status: status}
+	}
+	s.take(decision)
+	now := n.cfg.Clock.Now()
+	s.rec.Expires = now.Add(expires)
+	s.rec.CSeqReserved = reservation
+	s.rec.State = string(s.state)
+	if err := n.add(s); err != nil {
+		return err
+	}
+	if s.durable {
+		if err := Commit(n.cfg.Store, func(tx *state.Tx) error { return tx.PutSubscription(s.rec) }); err != nil {
+			n.remove(s)
+			return err
+		}
+		s.expiry = n.after(s, expires, n.expire)
+		if s.pkg.Began != nil {
+			s.pkg.Began(s)
+		}
+	} else { // RFC 6665 section 4.4.3: a fetch, over with its one NOTIFY
+		s.over = true
+		s.state, s.reason = StateTerminated, "timeout"
+	}
+	n.accept(tx, s, expires)
+	if decision.Wait > 0 && decision.Verdict == Active {
+		s.waiting = n.after(s, decision.Wait, func(s *Subscription) {
+			s.waiting = nil
+			n.pump(s)
+		})
+	}
+	n.pump(s)
+	return nil
+}
+
+// accept answers 200.
+func (n *Notifier) accept(tx Transaction, s *Subscription, expires time.Duration) {
+	res := message.NewResponse(tx.Request(), 200, "", s.rec.LocalTag)
+	message.Add(res, "Contact", s.rec.Contact)
+	message.Add(res, "Expires", Seconds(expires))
+	message.Add(res, "Allow-Events", n.allow)
+	respond(tx, res, n.cfg.Log)
+}
+
+// take makes a decision the subscription's own, and says whether the watcher
+// has to hear of it.
+func (s *Subscription) take(d Decision) (changed bool) {
+	was, treated := s.state, s.treatment
+	s.treatment, s.granted = d.Treatment, d.Verdict == Active
+	switch d.Verdict {
+	case Active:
+		s.state = StateActive
+	case Pending:
+		s.state = StatePending
+	default:
+		s.state, s.reason = StateTerminated, "rejected"
+	}
+	return s.state != was || s.treatment != treated
+}

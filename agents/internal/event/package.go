@@ -1,0 +1,116 @@
+package event
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"presfed/agents/internal/message"
+)
+
+// Package is an event package as a Notifier sees it. Its functions are called in
+// the lane of the subscription's resource, one at a time.
+type Package struct {
+	Name string
+	// Types are the content types it can write, the default first.
+	Types []string
+	// Min is the shortest expiry taken, Default the one where the watcher names
+	// none, Max what a longer one is cut to. Zero: a minute, an hour, an hour.
+	Min, Default, Max time.Duration
+	// Decide says whether the watcher may watch. It is asked for every
+	// SUBSCRIBE, after a restart, and by Redecide. An error refuses what is new
+	// and leaves what is there as it is.
+	Decide func(s *Subscription) (Decision, error)
+	// Body writes the state for one NOTIFY at the moment it is sent: all of it
+	// if full, else what changed since it was last asked for this subscription.
+	// version counts the NOTIFYs with a body, from 0. No bytes: no body. The
+	// bytes are not changed, so watchers may share them.
+	Body func(s *Subscription, full bool, version uint64) ([]byte, error)
+	// Began and Ended hear of every subscription that is kept, Ended with the
+	// reason; nil: not wanted.
+	Began func(s *Subscription)
+	Ended func(s *Subscription, reason string)
+}
+
+func (p Package) filled() *Package {
+	if p.Min == 0 {
+		p.Min = time.Minute
+	}
+	if p.Max == 0 {
+		p.Max = time.Hour
+	}
+	if p.Default == 0 {
+		p.Default = p.Max
+	}
+	return &p
+}
+
+// Verdict is what policy says of a watcher.
+type Verdict int
+
+// The verdicts. The zero value shows nothing to anyone.
+const (
+	Rejected Verdict = iota
+	Pending          // not decided yet
+	Active
+)
+
+// Decision is a verdict with what follows from it.
+type Decision struct {
+	Verdict Verdict
+	// Status answers a rejected SUBSCRIBE; 0: 403.
+	Status int
+	// Treatment is the package's own word for what an active watcher is shown.
+	Treatment string
+	// Wait is how long the first NOTIFY may wait for state that is still on its
+	// way; Changed ends it. 0: not at all.
+	Wait time.Duration
+}
+
+// Header is an Event header field (RFC 6665 section 8.2.1).
+type Header struct {
+	Package string
+	ID      string
+}
+
+// EventOf reads the Event field of m; without one the package is "".
+func EventOf(m message.Message) (Header, error) {
+	name, rest, _ := strings.Cut(message.Get(m, "Event"), ";")
+	h := Header{Package: strings.TrimSpace(name)}
+	if rest == "" {
+		return h, nil
+	}
+	params, err := message.ParseParams(";" + rest)
+	h.ID, _ = params.Get("id")
+	return h, err
+}
+
+func (h Header) String() string {
+	if h.ID == "" {
+		return h.Package
+	}
+	return h.Package + ";id=" + h.ID
+}
+
+// contentType picks the first of types that the request accepts; without an
+// Accept field the default.
+func contentType(req *message.Request, types []string) (string, bool) {
+	if !message.Has(req, "Accept") {
+		return types[0], true
+	}
+	accepted := message.Values(req, "Accept")
+	for _, t := range types {
+		main, _, _ := strings.Cut(t, "/")
+		if slices.ContainsFunc(accepted, func(a string) bool {
+			a, params, _ := strings.Cut(a, ";")
+			if q, ok := strings.CutPrefix(strings.ToLower(strings.ReplaceAll(params, " ", "")), "q="); ok && strings.Trim(q, "0.") == "" {
+				return false // q=0: not acceptable
+			}
+			a = strings.TrimSpace(a)
+			return strings.EqualFold(a, t) || a == "*/*" || strings.EqualFold(a, main+"/*")
+		}) {
+			return t, true
+		}
+	}
+	return "", false
+}
