@@ -1,0 +1,53 @@
+package im
+
+import (
+	"strings"
+
+	"presfed/agents/internal/message"
+)
+
+// prepare gives a copy the fields that tell who sent it (RFC 3325): the sender
+// as we know it, and nothing that the sender claims. Servers of the domain
+// trust each other; devices are outside that trust, so that a sender who asks
+// for privacy stays unnamed to them (section 7).
+func (s *Service) prepare(copy *message.Request, from Sender, toServer bool) {
+	message.Remove(copy, "P-Preferred-Identity")
+	message.Remove(copy, "P-Asserted-Identity")
+	if from.User != "" && (toServer || !wantsPrivacy(copy)) {
+		uri, err := message.ParseURI("sip:" + from.User)
+		if err == nil {
+			message.Set(copy, "P-Asserted-Identity", message.Address{Display: from.Display, URI: uri}.String())
+		}
+	}
+	if s.cfg.Strip != nil {
+		s.cfg.Strip(copy)
+	}
+}
+
+// wantsPrivacy is Privacy: id (RFC 3325 section 9.3).
+func wantsPrivacy(req *message.Request) bool {
+	for _, field := range message.Raw(req, "Privacy") {
+		for value := range strings.SplitSeq(field, ";") {
+			if strings.EqualFold(strings.TrimSpace(value), "id") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// carriesIM says whether a request is about instant messages: a MESSAGE, or an
+// offer of a message session (RFC 4975 section 8). An INVITE without an offer
+// may become anything.
+func carriesIM(req *message.Request) bool {
+	if req.Method == message.MESSAGE {
+		return true
+	}
+	body := string(req.Body())
+	for line := range strings.Lines(body) {
+		if strings.HasPrefix(line, "m=message ") {
+			return true
+		}
+	}
+	return false
+}
