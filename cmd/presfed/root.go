@@ -60,6 +60,14 @@ func newRoot(con *console) *cobra.Command {
 		newCertsCmd(con),
 		newCompletionCmd(con, runCompletion),
 		newManCmd(con, runMan),
+		newOptionsCmd(con, runOptions),
+		newPublishCmd(con, runPublish),
+		newRegisterCmd(con, runRegister),
+		newSendIMCmd(con, runSendIM),
+		newServerCmd(con, "", runServer),
+		newServerCmd(con, "server-a", runServer),
+		newServerCmd(con, "server-b", runServer),
+		newSubscribeCmd(con, runSubscribe),
 		newVersionCmd(con, runVersion),
 	)
 	return root

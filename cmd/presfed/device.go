@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"presfed/agents/certs"
+	"presfed/agents/client"
+)
+
+// deviceOptions are what every command needs that speaks as a user's device.
+type deviceOptions struct {
+	user         string
+	server       string
+	passwordFile string
+	bind         string
+	authority    string
+	timeout      time.Duration
+}
+
+func (o *deviceOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.user, "user", "", "speak as this `user`: alice@example.com")
+	f.StringVar(&o.server, "server", "", "next `hop`: host, host:port, tcp:host:port, tls:host (default: the user's domain)")
+	f.StringVar(&o.passwordFile, "password-file", "", "`file` with the password on its first line (or PRESFED_PASSWORD, or a prompt)")
+	f.StringVar(&o.bind, "bind", "127.0.0.1", "own `address`")
+	f.StringVar(&o.authority, "authority", "", "`file` of the certificate authority for TLS (default: the system's)")
+	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "give up after this long")
+}
+
+// password comes from the file, the environment or a prompt; never from an
+// argument, which others can see.
+func (o *deviceOptions) password(con *console) (string, error) {
+	if o.passwordFile != "" {
+		b, err := os.ReadFile(o.passwordFile)
+		if err != nil {
+			return "", err
+		}
+		line, _, _ := bytes.Cut(b, []byte("\n"))
+		return strings.TrimSuffix(string(line), "\r"), nil
+	}
+	if v, ok := con.lookup("PRESFED_PASSWORD"); ok {
+		return v, nil
+	}
+	in, ok := con.in.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return "", nil // servers that do not ask need none
+	}
+	fmt.Fprintf(con.talk, "Password of %s: ", o.user)
+	b, err := term.ReadPassword(int(in.Fd()))
+	fmt.Fprintln(con.talk)
+	return string(b), err
+}
+
+// withDevice runs f with a device that is up, within the timeout.
+func withDevice(ctx context.Context, con *console, o deviceOptions, onEvent func(client.Event), f func(context.Context, *client.Client) error) error {
+	if o.user == "" {
+		return usage("for example --user alice@example.com", "--user is missing: who speaks?")
+	}
+	bind, err := netip.ParseAddr(o.bind)
+	if err != nil {
+		return usage("an IP address such as 127.0.0.1", "--bind %q is no address", o.bind)
+	}
+	cfg := client.Config{Name: "presfed", User: o.user, Server: o.server, Bind: bind, Agent: "presfed", OnEvent: onEvent}
+	if cfg.Password, err = o.password(con); err != nil {
+		return err
+	}
+	keyLog, _ := con.lookup("SSLKEYLOGFILE")
+	creds, err := certs.Load(certs.Options{Files: certs.Files{Authority: o.authority}, KeyLog: keyLog})
+	if err != nil {
+		return err
+	}
+	defer creds.Close()
+	cfg.TLS = creds.Config()
+	c, err := client.New(cfg)
+	if err != nil {
+		return fail(exitUsage, err, "")
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- c.Run(running) }()
+	limited, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	err = f(limited, c)
+	stop()
+	if rerr := <-done; err == nil {
+		err = rerr
+	}
+	return peerFailure(err, o)
+}
+
+// peerFailure gives what a peer did its exit code.
+func peerFailure(err error, o deviceOptions) error {
+	var refused *client.RefusedError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, client.ErrAuthentication):
+		return fail(exitAuth, err, "check the user's name and password")
+	case errors.As(err, &refused):
+		return fail(exitRefused, err, "")
+	case isTLS(err):
+		return fail(exitAuth, err, "is this the server that was meant, and --authority its authority?")
+	case errors.Is(err, client.ErrTimeout), errors.Is(err, client.ErrTransport), errors.Is(err, context.DeadlineExceeded):
+		server := o.server
+		if server == "" {
+			server = "the user's domain"
+		}
+		return fail(exitTimeout, err, "does a SIP server listen at "+server+"?")
+	case errors.Is(err, client.ErrNoAddress):
+		return fail(exitUsage, err, "name the server with --server host:port")
+	}
+	return err
+}
+
+// eventLine is an event as people read it.
+func eventLine(w io.Writer, e client.Event) error {
+	var b strings.Builder
+	b.WriteString(e.Type)
+	add := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, " %s=%s", name, value)
+		}
+	}
+	add("aor", e.AOR)
+	add("entity", e.Entity)
+	add("state", e.State)
+	add("reason", e.Reason)
+	if e.Expires > 0 {
+		add("expires", fmt.Sprint(e.Expires))
+	}
+	add("etag", e.ETag)
+	add("from", e.From)
+	add("via", e.Via)
+	if e.Code != 0 {
+		add("code", fmt.Sprint(e.Code))
+	}
+	if e.Text != "" {
+		fmt.Fprintf(&b, " text=%q", e.Text)
+	}
+	b.WriteByte('\n')
+	if e.Body != "" {
+		for line := range strings.Lines(e.Body) {
+			b.WriteString("  " + printable(strings.TrimRight(line, "\r\n")) + "\n")
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// printable keeps a peer's control bytes off the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' || r == 0x7f {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// printEvents gives each event to the console; what cannot be printed is lost
+// with the console.
+func printEvents(con *console) func(client.Event) {
+	return func(e client.Event) {
+		_ = con.result(e, func(w io.Writer) error { return eventLine(w, e) })
+	}
+}

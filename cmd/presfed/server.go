@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"strings"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+
+	"presfed/agents/certs"
+	"presfed/agents/server"
+)
+
+type serverOptions struct {
+	con        *console
+	name       string
+	directory  string
+	state      string
+	listen     []string
+	certs      string
+	algorithms string
+	noAuth     bool
+	fullSync   bool
+	logLevel   string
+}
+
+// newServerCmd is `server NAME`, or, with a name, a command of that name.
+func newServerCmd(con *console, name string, run func(context.Context, serverOptions) error) *cobra.Command {
+	opts := serverOptions{con: con, name: name}
+	cmd := &cobra.Command{
+		Use:   "server NAME",
+		Short: "Run one federating server",
+		Args:  takes("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if name == "" {
+				opts.name = args[0]
+			}
+			return run(cmd.Context(), opts)
+		},
+	}
+	if name != "" {
+		cmd.Use, cmd.Short, cmd.Args = name, "Run "+name, takes()
+	}
+	cmd.Long = `Runs a server of the domain until it is interrupted. NAME is its name in the
+directory. When it listens it prints one line that says where.`
+	cmd.Example = "  presfed " + strings.ReplaceAll(cmd.Use, "NAME", "server-a") + " --directory bed/directory.db --listen tcp:127.0.0.1:5060 --listen udp:127.0.0.1:5060"
+	f := cmd.Flags()
+	f.StringVar(&opts.directory, "directory", "bed/directory.db", "the domain's directory, a `file`")
+	f.StringVar(&opts.state, "state", "", "the server's own durable state, a `file` (default: NAME.state beside the directory)")
+	f.StringSliceVar(&opts.listen, "listen", []string{"udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"}, "`transport:address:port` to listen on, several times; port 0 takes a free one")
+	f.StringVar(&opts.certs, "certs", "", "`folder` with ca.pem, NAME.pem and NAME.key, for TLS")
+	f.StringVar(&opts.algorithms, "digest-algorithms", "SHA-256,MD5", "`order` of digest challenges")
+	f.BoolVar(&opts.noAuth, "no-auth", false, "believe every client's From; for loopback addresses only")
+	f.BoolVar(&opts.fullSync, "full-sync", false, "what was acknowledged survives power loss too, not only kill -9")
+	f.StringVar(&opts.logLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
+	return cmd
+}
+
+func runServer(ctx context.Context, opts serverOptions) error {
+	cfg := server.Config{
+		Name: opts.name, Directory: opts.directory, State: opts.state, FullSync: opts.fullSync,
+		Algorithms: opts.algorithms, NoAuth: opts.noAuth,
+	}
+	if cfg.State == "" {
+		cfg.State = strings.TrimSuffix(opts.directory, "directory.db") + opts.name + ".state"
+	}
+	var err error
+	if cfg.Listen, err = listenAddresses(opts.listen); err != nil {
+		return err
+	}
+	if cfg.Log, err = newLogger(opts.con, opts.logLevel); err != nil {
+		return err
+	}
+	if opts.certs != "" {
+		keyLog, _ := opts.con.lookup("SSLKEYLOGFILE")
+		creds, err := certs.Load(certs.Options{Files: certs.FilesIn(opts.certs, opts.name), KeyLog: keyLog})
+		if err != nil {
+			return err
+		}
+		defer creds.Close()
+		cfg.ServerTLS, cfg.ClientTLS = creds.Config(), creds.Config()
+	}
+	s, err := server.New(ctx, cfg)
+	var input *server.InputError
+	if errors.As(err, &input) {
+		return fail(exitUsage, err, input.Hint)
+	}
+	if err != nil {
+		return fail(exitUsage, err, "")
+	}
+	defer s.Close()
+	if err := printReady(opts.con, opts.name, cfg.Listen, s); err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// printReady is the one line that scripts wait for.
+func printReady(con *console, name string, listen []server.Listen, s *server.Server) error {
+	var at []string
+	for _, l := range listen {
+		at = append(at, strings.ToLower(l.Transport)+":"+s.Addr(l.Transport).String())
+	}
+	return con.result(struct {
+		Type   string   `json:"type"`
+		Name   string   `json:"name"`
+		Listen []string `json:"listen"`
+	}{"ready", name, at}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "ready %s %s\n", name, strings.Join(at, " "))
+		return err
+	})
+}
+
+func listenAddresses(list []string) ([]server.Listen, error) {
+	var out []server.Listen
+	for _, l := range list {
+		transport, address, _ := strings.Cut(l, ":")
+		at, err := netip.ParseAddrPort(address)
+		transport = strings.ToUpper(transport)
+		if err != nil || transport != "UDP" && transport != "TCP" && transport != "TLS" {
+			return nil, usage("as in tls:127.0.0.1:5061 or udp:[::1]:5060", "--listen %q: want transport:address:port", l)
+		}
+		out = append(out, server.Listen{Transport: transport, Addr: at})
+	}
+	return out, nil
+}
+
+func newLogger(con *console, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, usage("debug, info, warn or error", "--log-level %q is none", level)
+	}
+	if con.json {
+		return slog.New(slog.NewJSONHandler(con.talk, &slog.HandlerOptions{Level: l})), nil
+	}
+	return slog.New(tint.NewHandler(con.talk, &tint.Options{Level: l, NoColor: !con.color()})), nil
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"presfed/agents/client"
+)
+
+type subscribeOptions struct {
+	con     *console
+	device  deviceOptions
+	target  string
+	event   string
+	accept  string
+	expires time.Duration
+	count   int
+	until   string
+}
+
+func newSubscribeCmd(con *console, run func(context.Context, subscribeOptions) error) *cobra.Command {
+	opts := subscribeOptions{con: con}
+	cmd := &cobra.Command{
+		Use:   "subscribe USER",
+		Short: "Watch a user's presence through a SIP server, ours or not",
+		Long: `Subscribes, prints every notification, and unsubscribes at the end: after
+--count notifications, when one says what --until wants, or after --timeout. With
+--expires 0s the state is fetched once.
+
+--until takes state=active, state=terminated, basic=open or basic=closed; if the
+time is up before, the exit code is 1.`,
+		Example: "  presfed subscribe bob --user alice@example.com --server tcp:127.0.0.1:5060 --until basic=closed --timeout 30s",
+		Args:    takes("USER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.target = args[0]
+			if name, _, ok := strings.Cut(opts.until, "="); opts.until != "" && (!ok || name != "state" && name != "basic") {
+				return usage("state=active, state=terminated, basic=open, basic=closed", "--until %q says nothing to wait for", opts.until)
+			}
+			return run(cmd.Context(), opts)
+		},
+	}
+	opts.device.flags(cmd)
+	cmd.Flags().StringVar(&opts.event, "event", "presence", "event `package`")
+	cmd.Flags().StringVar(&opts.accept, "accept", "application/pidf+xml", "content `types` accepted")
+	cmd.Flags().DurationVar(&opts.expires, "expires", time.Hour, "how long the subscription is to last")
+	cmd.Flags().IntVar(&opts.count, "count", 0, "stop after this many notifications (0: no limit)")
+	cmd.Flags().StringVar(&opts.until, "until", "", "stop when a notification says `NAME=VALUE`")
+	return cmd
+}
+
+func runSubscribe(ctx context.Context, opts subscribeOptions) error {
+	events := make(chan client.Event, 256)
+	print := printEvents(opts.con)
+	onEvent := func(e client.Event) {
+		if e.Type == "presence" {
+			select {
+			case events <- e:
+			default: // nobody reads this fast; the newest is printed all the same
+			}
+			print(e)
+		}
+	}
+	interrupted := ctx
+	return withDevice(ctx, opts.con, opts.device, onEvent, func(ctx context.Context, c *client.Client) error {
+		sub, err := c.Subscribe(ctx, opts.target, client.SubscribeOptions{Event: opts.event, Accept: opts.accept, Expires: opts.expires})
+		if err != nil {
+			return err
+		}
+		err = watch(ctx, opts, sub, events)
+		if sub.State() != "terminated" && opts.expires > 0 {
+			// The subscription ends properly even when we were interrupted.
+			last, cancel := context.WithTimeout(context.WithoutCancel(interrupted), 5*time.Second)
+			defer cancel()
+			if uerr := sub.Unsubscribe(last); err == nil {
+				err = uerr
+			}
+		}
+		return err
+	})
+}
+
+// watch reads notifications until enough was seen.
+func watch(ctx context.Context, opts subscribeOptions, sub *client.Subscription, events <-chan client.Event) error {
+	for seen := 0; ; {
+		select {
+		case e := <-events:
+			seen++
+			switch {
+			case opts.until != "" && says(e, opts.until):
+				return nil
+			case opts.until == "" && opts.count > 0 && seen >= opts.count:
+				return nil
+			case e.State == "terminated" && opts.until == "":
+				return nil
+			case e.State == "terminated":
+				return fail(exitVerdict, fmt.Errorf("the subscription ended (%s) before %s", e.Reason, opts.until), "")
+			}
+		case <-ctx.Done():
+			switch {
+			case context.Cause(ctx) != context.DeadlineExceeded:
+				return context.Cause(ctx)
+			case opts.until != "":
+				return fail(exitVerdict, fmt.Errorf("no notification said %s in time", opts.until), "")
+			case opts.count > seen:
+				return fail(exitVerdict, fmt.Errorf("%d of %d notifications came in time", seen, opts.count), "")
+			}
+			return nil
+		}
+	}
+}
+
+// says: the notification holds what --until waits for.
+func says(e client.Event, until string) bool {
+	name, value, _ := strings.Cut(until, "=")
+	if name == "state" {
+		return e.State == value
+	}
+	return strings.Contains(e.Body, ">"+value+"</") && strings.Contains(e.Body, "basic")
+}
