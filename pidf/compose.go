@@ -127,6 +127,7 @@ func choose(persons []Person, log *Explanation) []Person {
 	if len(persons) == 0 {
 		return nil
 	}
+	// Of persons that say the same it is the first, in the order of union.
 	best := slices.MaxFunc(persons, comparePersons)
 	for _, p := range persons {
 		switch {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -25,6 +26,7 @@ func TestComposeProperties(t *testing.T) {
 		whole := Compose(alice, shares...)
 		againstReference(t, whole, pubs)
 		uniqueIDs(t, whole)
+		inOrder(t, whole, pubs)
 
 		// Merge two shares at random until one is left.
 		pile := slices.Clone(shares)
@@ -96,6 +98,27 @@ func againstReference(t *rapid.T, d Document, pubs []publication) {
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("reference (-), Compose (+):\n%s", diff)
+	}
+}
+
+// inOrder: publication after publication, in each as it was published.
+func inOrder(t *rapid.T, d Document, pubs []publication) {
+	pubs = slices.Clone(pubs)
+	slices.SortFunc(pubs, func(a, b publication) int { return strings.Compare(a.key, b.key) })
+	var want, got []string
+	for _, p := range pubs {
+		for _, r := range p.elements {
+			if r.kind == "tuple" {
+				want = append(want, p.key+" "+r.id)
+			}
+		}
+	}
+	for _, v := range d.Tuples {
+		id, _, _ := strings.Cut(v.ID, "--")
+		got = append(got, v.Source.Publication+" "+id)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("published (-), composed (+):\n%s", diff)
 	}
 }
 
@@ -235,6 +258,11 @@ func TestDevicePolicy(t *testing.T) {
 	if d, _, mirrored := DevicePolicy(own, Share{Document: Stamp(pc(StatusOpen, ""), device("pc", 3))}); mirrored || d.Tuples[0].Basic != Open {
 		t.Error("it lasts longer than its cause")
 	}
+	// Nor is our own do-not-disturb, come back from another server, a reason.
+	mine := Compose(alice, quiet)
+	if _, _, mirrored := DevicePolicy(mine, quiet); mirrored {
+		t.Error("its own do-not-disturb is mirrored")
+	}
 	// A calendar's do-not-disturb is not a device's.
 	byCalendar := Share{Document: Stamp(pc(StatusDND, ""), Source{Publication: "calendar", Kind: KindCalendar})}
 	if _, _, mirrored := DevicePolicy(own, byCalendar); mirrored {
@@ -253,6 +281,16 @@ func TestStampReplacesWhatTheClientSays(t *testing.T) {
 	}
 	if text := string(Write(d.WithoutSources(), Standard)); strings.Contains(text, NSSource) {
 		t.Errorf("a watcher sees sources: %s", text)
+	}
+}
+
+// The stamp is the same instant after any journey.
+func TestStampKeepsTheInstant(t *testing.T) {
+	now := time.Now().In(time.FixedZone("far", 5*3600))
+	d := Stamp(pc(StatusOpen, ""), Source{Publication: "pc", Received: now})
+	again := mustParse(t, Write(d, Standard))
+	if got := again.Tuples[0].Source; got != d.Tuples[0].Source || !got.Received.Equal(now) || got.Received.Location() != time.UTC {
+		t.Errorf("stamped %v, read %v", d.Tuples[0].Source, got)
 	}
 }
 

@@ -61,8 +61,7 @@ func RankOf(p Person) Rank {
 }
 
 // comparePersons orders two marked persons by weight: rank, then time of
-// receipt, then content, then whose they are. It is 0 only for persons that
-// say the same and are the same.
+// receipt, then content. Persons that compare equal say the same.
 func comparePersons(a, b Person) int {
 	if c := cmp.Or(cmp.Compare(RankOf(a), RankOf(b)), a.Source.Received.Compare(b.Source.Received)); c != 0 {
 		return c
@@ -70,6 +69,5 @@ func comparePersons(a, b Person) int {
 	var ca, cb canon
 	ca.person(a)
 	cb.person(b)
-	return cmp.Or(bytes.Compare(ca.b, cb.b),
-		cmp.Compare(b.Source.Publication, a.Source.Publication), cmp.Compare(b.ID, a.ID))
+	return bytes.Compare(ca.b, cb.b)
 }

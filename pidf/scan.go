@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
 
 // node is one element as it was read: names resolved, line known. It lives for
@@ -74,8 +73,8 @@ func scan(data []byte, limits Limits) (*node, error) {
 	if len(data) > limits.Bytes {
 		return nil, &ParseError{What: plural(len(data), "byte"), Expected: "at most " + plural(limits.Bytes, "byte"), Err: ErrTooLarge}
 	}
-	if !utf8.Valid(data) {
-		return nil, &ParseError{Line: lineOfInvalid(data), What: "bytes that are not UTF-8", Expected: "UTF-8"}
+	if err := checkChars(data); err != nil {
+		return nil, err
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	data = repairDeclaration(data)

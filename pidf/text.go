@@ -21,17 +21,28 @@ func plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// lineOfInvalid finds the line of the first byte that is not UTF-8.
-func lineOfInvalid(data []byte) int {
+// checkChars refuses what is not UTF-8 and what is not a character of XML
+// (XML 1.0 section 2.2), in comments and instructions too, where the decoder
+// does not look.
+func checkChars(data []byte) error {
 	for i := 0; i < len(data); {
+		if c := data[i]; c >= ' ' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
 		r, size := utf8.DecodeRune(data[i:])
-		if r == utf8.RuneError && size == 1 {
-			return 1 + bytes.Count(data[:i], []byte("\n"))
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return &ParseError{Line: lineAt(data, i), What: "bytes that are not UTF-8", Expected: "UTF-8"}
+		case !isXMLChar(r):
+			return &ParseError{Line: lineAt(data, i), What: fmt.Sprintf("the character %U", r), Expected: "characters that XML allows"}
 		}
 		i += size
 	}
-	return 0
+	return nil
 }
+
+func lineAt(data []byte, i int) int { return 1 + bytes.Count(data[:i], []byte("\n")) }
 
 // pseudoAttrs reads the pseudo-attributes of an XML declaration, which may be
 // left out but not change places (XML 1.0 section 2.8). ok is false where inst
