@@ -1,0 +1,48 @@
+package trace
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRename(t *testing.T) {
+	in := strings.Join([]string{
+		"SUBSCRIBE sip:bob@127.0.0.12:41234 SIP/2.0",
+		"Via: SIP/2.0/TLS servera.example.com:5061;branch=z9hG4bKabc;rport",
+		"From: <sip:alice@example.com>;tag=xyz",
+		"To: <sip:bob@example.com>;tag=uvw",
+		"Call-ID: 17@host",
+		"Contact: <sip:alice@[::1]:41235>",
+		"SIP-ETag: e-1",
+		`Authorization: Digest nonce="n1", cnonce="c1", response="0123456789abcdef0123456789abcdef"`,
+		"m=message 41234 TCP/MSRP *",
+		"a=path:msrp://127.0.0.12:41234/s1;tcp",
+		"MSRP d93+swow SEND",
+		"-------d93+swow+",
+		"2008-10-15T09:00:00.123Z",
+		"From: <sip:bob@example.com>;tag=uvw",
+	}, "\r\n")
+	want := strings.Join([]string{
+		"SUBSCRIBE sip:bob@127.0.0.12:port1 SIP/2.0",
+		"Via: SIP/2.0/TLS servera.example.com:5061;branch=branch1;rport",
+		"From: <sip:alice@example.com>;tag=tag1",
+		"To: <sip:bob@example.com>;tag=tag2",
+		"Call-ID: call1",
+		"Contact: <sip:alice@[::1]:port2>",
+		"SIP-ETag: etag1",
+		`Authorization: Digest nonce="nonce1", cnonce="nonce2", response="response1"`,
+		"m=message port1 TCP/MSRP *",
+		"a=path:msrp://127.0.0.12:port1/session1;tcp",
+		"MSRP transaction1 SEND",
+		"-------transaction1+",
+		"time1",
+		"From: <sip:bob@example.com>;tag=tag2",
+	}, "\r\n")
+	r := NewRenamer()
+	if got := r.Rename(in); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	if got := r.Rename("x;tag=new;tag=xyz"); got != "x;tag=tag3;tag=tag1" {
+		t.Errorf("a later text: %s", got)
+	}
+}
