@@ -78,7 +78,9 @@ func (p publication) document() Document {
 	}
 	for _, r := range p.elements {
 		var input UserInput
+		var icon []Element
 		if r.inner != "" {
+			icon = []Element{iconWithID(r.inner)}
 			input = UserInput{State: "active", Attrs: []Attr{{Name: Name{Local: "id"}, Value: r.inner}}}
 		}
 		switch r.kind {
@@ -87,18 +89,29 @@ func (p publication) document() Document {
 			if r.open {
 				basic = Open
 			}
-			d.Tuples = append(d.Tuples, Tuple{ID: r.id, Basic: basic, Contact: r.says, UserInput: input})
+			d.Tuples = append(d.Tuples, Tuple{ID: r.id, Basic: basic, Contact: r.says, UserInput: input, StatusExtensions: icon})
 		case "person":
-			person := Person{ID: r.id, UserInput: input}
+			person := Person{ID: r.id, UserInput: input, Extensions: icon}
 			if r.says != "" {
-				person.Activities = []Activities{{Items: []Activity{{Name: r.says}}}}
+				person.Activities = []Activities{{Items: []Activity{{Name: r.says}}, Attrs: input.Attrs}}
 			}
 			d.Persons = append(d.Persons, person)
 		case "device":
-			d.Devices = append(d.Devices, Device{ID: r.id, DeviceID: r.says, UserInput: input})
+			d.Devices = append(d.Devices, Device{ID: r.id, DeviceID: r.says, UserInput: input, Extensions: icon})
 		}
 	}
 	return d
+}
+
+// iconWithID is an RPID element that the package keeps as it is, with an id
+// that has to be alone in the document.
+func iconWithID(id string) Element {
+	d, err := Parse([]byte(fmt.Sprintf(`<presence xmlns=%q entity="a:b"><r:status-icon xmlns:r=%q id=%q>http://h/</r:status-icon></presence>`,
+		NSPIDF, NSRPID, id)), Limits{})
+	if err != nil {
+		panic(err)
+	}
+	return d.Extensions[0]
 }
 
 func (p publication) share() Share {

@@ -166,6 +166,39 @@ func everyElementExplained(t *rapid.T, why Explanation, pubs []publication, whol
 	}
 }
 
+// Two contents under one key do not happen, and still the answer does not
+// depend on whether tuples were closed before or after they met.
+func TestClosingCommutesWithUnion(t *testing.T) {
+	doc := func(contact string) Share {
+		return Share{Document: Stamp(Document{Tuples: []Tuple{{ID: "t", Basic: Open, Contact: contact}}}, device("k", 1))}
+	}
+	a, b := doc("sip:a@h"), doc("sip:b@h")
+	quiet := Share{Document: Stamp(Build(Facts{Entity: alice, Status: StatusDND}), device("q", 1))}
+	want := Compose(alice, a, b, quiet)
+	for _, first := range []Share{a, b} {
+		if got := Compose(alice, Share{Document: Compose(alice, first, quiet)}, a, b); !got.Equal(want) {
+			t.Errorf("%s\n%s", Write(got, Standard), Write(want, Standard))
+		}
+	}
+}
+
+// What belongs to the document as a whole is united, attributes too, even if
+// two documents use one prefix for two namespaces.
+func TestAttributesOfTheWhole(t *testing.T) {
+	with := func(attrs ...Attr) Share { return Share{Document: Document{Attrs: attrs}} }
+	one, two := Name{"urn:one", "a"}, Name{"urn:two", "a"}
+	a := with(Attr{one, "x", "1"}, Attr{two, "y", "1"})
+	b := with(Attr{two, "x", "2"})
+	want := Compose(alice, a, b)
+	if got := Compose(alice, b, a); !got.Equal(want) {
+		t.Error("it depends on the order")
+	}
+	again := mustParse(t, Write(want, Standard))
+	if !again.Equal(want) || len(again.Attrs) != 2 || again.Attrs[0].Value != "1" || again.Attrs[1].Value != "2" {
+		t.Errorf("%s", Write(want, Standard))
+	}
+}
+
 func device(key string, received int) Source {
 	return Source{Publication: key, Received: receivedAt(received), Kind: KindDevice}
 }
@@ -307,6 +340,21 @@ func TestSharesWithoutSources(t *testing.T) {
 	}
 	d = Compose(alice, Share{Source: Source{Publication: "a"}, Document: meeting()},
 		Share{Source: Source{Publication: "b"}, Document: newer})
+	if d.Persons[0].Class == ClassCalendar {
+		t.Error("the calendar outweighs the device")
+	}
+	// Without any timestamp the time at which the document came counts, and
+	// the class says more than the share.
+	older.Persons[0].Timestamp, newer.Persons[0].Timestamp = time.Time{}, time.Time{}
+	d = Compose(alice,
+		Share{Source: Source{Publication: "a", Received: receivedAt(9)}, Document: older},
+		Share{Source: Source{Publication: "b", Received: receivedAt(3)}, Document: newer})
+	if !d.Persons[0].Does(Away) {
+		t.Errorf("the document that came first: %+v", d.Persons[0])
+	}
+	d = Compose(alice,
+		Share{Source: Source{Publication: "a", Received: receivedAt(9), Kind: KindDevice}, Document: meeting()},
+		Share{Source: Source{Publication: "b", Received: receivedAt(3)}, Document: newer})
 	if d.Persons[0].Class == ClassCalendar {
 		t.Error("the calendar outweighs the device")
 	}

@@ -63,7 +63,12 @@ func TestExpectContains(t *testing.T) {
 	if diffs := e.Check(d); len(diffs) > 0 {
 		t.Errorf("%v", diffs)
 	}
-	d.Persons[0].Class = ""
+	// Of several persons one is enough, and the nearest is told of.
+	d.Persons = append([]Person{{ID: "q"}}, d.Persons...)
+	if diffs := e.Check(d); len(diffs) > 0 {
+		t.Errorf("%v", diffs)
+	}
+	d.Persons[1].Class = ""
 	if diffs := e.Check(d); len(diffs) != 1 || diffs[0].String() != "person: class: want calendar, got none" {
 		t.Errorf("%v", diffs)
 	}

@@ -56,6 +56,16 @@ func TestNothingIsLost(t *testing.T) {
 			t.Errorf("%v: read again it is another document:\n%s", dialect, Write(d, dialect))
 		}
 	}
+	// The draft's dialect has the draft's namespace throughout.
+	if text := string(Write(d, Draft)); strings.Contains(text, NSCaps) || !strings.Contains(text, nsServcaps) {
+		t.Errorf("a document in two dialects:\n%s", text)
+	}
+	// Attributes count where documents are compared.
+	for _, attribute := range []string{`x:d="4"`, `x:g="8"`, `x:k="12"`, `y:c="3"`, `x:i="10"`, `b="2"`} {
+		if mustParse(t, []byte(strings.Replace(doc, attribute, "", 1))).Equal(d) {
+			t.Errorf("without %s it is the same document", attribute)
+		}
+	}
 	// Nor by composition, through which every declaration moves.
 	composed := Write(Compose("sip:a@b", Share{Source: device("k", 1), Document: d}).WithoutSources(), Standard)
 	if got, err = saidBy(composed); err != nil {

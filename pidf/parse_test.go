@@ -43,6 +43,7 @@ func TestRefusals(t *testing.T) {
 		{"declaration in disorder", strings.Replace(head, `version="1.0" encoding="UTF-8"`, `encoding="UTF-8" version="1.0"`, 1) + tail, 1, "", "the XML declaration"},
 		{"declaration unquoted", strings.Replace(head, `"UTF-8"`, `UTF-8`, 1) + tail, 1, "", "the XML declaration"},
 		{"processing glued", head + `<?x=y?>` + tail, 4, "presence", `the processing instruction "x"`},
+		{"processing glued again", head + `<?x?y?>` + tail, 4, "presence", `the processing instruction "x"`},
 		{"attributes glued", head + `<tuple id="t"xml:lang="de"/>` + tail, 4, "presence/tuple", "without white space"},
 		{"name with a digit", head + `<rpid:1/>` + tail, 4, "presence/1", `the name "rpid:1"`},
 		{"late declaration", head + `<?xml version="1.0"?>` + tail, 4, "presence", "an XML declaration"},

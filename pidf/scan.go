@@ -135,7 +135,8 @@ func (s *scanner) document() (*node, error) {
 				return nil, s.fail(nil, "text outside the root element: "+quote(trim(string(tok))), "")
 			}
 		case xml.ProcInst:
-			if next := s.data[from+int64(len("<?"+tok.Target))]; !isSpace(rune(next)) && next != '?' || strings.Contains(tok.Target, ":") {
+			after := s.data[from+int64(len("<?"+tok.Target)):]
+			if !isSpace(rune(after[0])) && !bytes.HasPrefix(after, []byte("?>")) || strings.Contains(tok.Target, ":") {
 				return nil, s.fail(at, "the processing instruction "+quote(tok.Target), "a name, then white space")
 			}
 			if strings.EqualFold(tok.Target, "xml") {
