@@ -1,11 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"strings"
 
 	"presfed/agents/internal/auth"
+	"presfed/agents/internal/locate"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/sip"
 	"presfed/db"
@@ -17,7 +18,7 @@ import (
 type handler Server
 
 // allowed are the methods served.
-const allowed = "OPTIONS, REGISTER"
+const allowed = "ACK, BYE, CANCEL, INVITE, MESSAGE, OPTIONS, REGISTER"
 
 func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	s := (*Server)(h)
@@ -27,20 +28,52 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 		s.reply(tx, 416) // RFC 3261 section 8.2.2.1
 		return
 	}
-	if extensions := message.Values(req, "Require"); len(extensions) > 0 {
-		s.reply(tx, 420, "Unsupported", strings.Join(extensions, ", ")) // section 8.2.2.3
+	to, err := message.To(req)
+	if err != nil {
+		s.refuse(tx, err)
 		return
 	}
-	switch string(req.Method) {
-	case message.OPTIONS:
-		s.reply(tx, 200, "Allow", allowed, "Accept", "application/sdp", "Supported", "")
-	case message.REGISTER:
+	switch method := string(req.Method); {
+	case method == message.CANCEL:
+		s.proxy.Cancel(tx)
+	case to.Tag() != "":
+		s.relay(tx)
+	case method == message.OPTIONS:
+		s.reply(tx, 200, "Allow", allowed)
+	case method == message.REGISTER:
 		s.register(tx)
-	case message.CANCEL:
-		s.reply(tx, 481) // nothing here waits long enough to be cancelled
+	case method == message.INVITE || method == message.MESSAGE:
+		s.talk(tx)
 	default:
 		s.reply(tx, 405, "Allow", allowed)
 	}
+}
+
+// relay passes on a request within a dialog that we stay on the path of.
+func (s *Server) relay(tx *sip.ServerTx) {
+	peer, err := s.peer(context.Background(), tx.Source())
+	if err != nil {
+		s.refuse(tx, err)
+		return
+	}
+	r := s.proxy.Begin(tx, cmp.Or(peer, "client"))
+	switch {
+	case r == nil: // answered
+	case !r.ByRoute():
+		r.Refuse(481, "") // nobody here has such a dialog
+	default:
+		r.Relay(s.credentials)
+	}
+}
+
+// talk takes a MESSAGE or an INVITE to a user.
+func (s *Server) talk(tx *sip.ServerTx) {
+	sender, err := s.speaker(context.Background(), tx, auth.Proxy)
+	if err != nil {
+		s.refuse(tx, err)
+		return
+	}
+	s.im.Serve(tx, sender)
 }
 
 // register ends a client's REGISTER here, if this server serves the user and
@@ -53,46 +86,24 @@ func (s *Server) register(tx *sip.ServerTx) {
 		s.refuse(tx, err)
 		return
 	}
-	peer, err := s.directory.peer(ctx, tx.Source().Identities)
+	sender, err := s.speaker(ctx, tx, auth.UserAgent)
 	if err != nil {
 		s.refuse(tx, err)
 		return
 	}
-	user, err := s.speaker(ctx, tx, peer, auth.UserAgent)
-	if err != nil {
-		s.refuse(tx, err)
-		return
-	}
-	aor, err := db.ParseAOR(to.URI.User+"@"+s.directory.domain.Name, s.directory.domain.Name)
-	if err != nil || peer == "" && aor != user {
+	aor, err := db.ParseAOR(message.Unescape(to.URI.User)+"@"+s.domain.Name, s.domain.Name)
+	if err != nil || sender.Peer == "" && aor != sender.User {
 		// RFC 3261 section 10.3 step 3: she may change her own bindings only.
 		s.reply(tx, 403)
 		return
 	}
-	if _, err := s.directory.targets(ctx, req.Recipient, aor, message.REGISTER, peer); err != nil {
+	if _, err := locate.Route(ctx, s.locate, locate.Question{
+		Self: s.cfg.Name, Host: req.Recipient.Host, Port: req.Recipient.Port, User: aor, Method: message.REGISTER, Peer: sender.Peer,
+	}); err != nil {
 		s.refuse(tx, err)
 		return
 	}
 	s.registrar.Register(tx, aor)
-}
-
-// speaker is the user whose client sent the request: by digest, or by From
-// where nobody is asked. A peer server speaks for nobody here.
-func (s *Server) speaker(ctx context.Context, tx *sip.ServerTx, peer string, role auth.Role) (aor string, err error) {
-	if peer != "" {
-		return "", nil
-	}
-	name := ""
-	if s.verifier == nil {
-		from, err := message.From(tx.Request())
-		if err != nil {
-			return "", err
-		}
-		name = from.URI.User
-	} else if name, err = s.verifier.Verify(ctx, tx.Request(), role); err != nil {
-		return "", err
-	}
-	return db.ParseAOR(name, s.directory.domain.Name)
 }
 
 // refuse answers with what an error of a lower room means to the peer.
@@ -133,12 +144,13 @@ func (s *Server) send(tx *sip.ServerTx, res *message.Response) {
 	}
 }
 
-func (h *handler) ServeAck(*message.Request, sip.Source) {}
+func (h *handler) ServeAck(ack *message.Request, from sip.Source) { h.proxy.Ack(ack, from) }
 
 func (h *handler) ServeResponse(res *message.Response, from sip.Source) {
 	h.log.Debug("stray response", "call_id", message.CallID(res), "status", res.StatusCode, "peer", from.Remote)
 }
 
 func (h *handler) ConnectionClosed(from sip.Source) {
+	h.registrar.Closed(from.Flow)
 	h.log.Debug("connection closed", "peer", from.Remote, "transport", from.Transport)
 }

@@ -15,10 +15,16 @@ import (
 
 	"presfed/agents/internal/auth"
 	"presfed/agents/internal/clock"
+	"presfed/agents/internal/im"
+	"presfed/agents/internal/locate"
 	"presfed/agents/internal/message"
+	"presfed/agents/internal/policy"
+	"presfed/agents/internal/proxy"
 	"presfed/agents/internal/registrar"
+	"presfed/agents/internal/resolve"
 	"presfed/agents/internal/sip"
 	"presfed/agents/internal/wire"
+	"presfed/db"
 	"presfed/db/state"
 )
 
@@ -34,7 +40,10 @@ type Config struct {
 	Directory string // path of the directory
 	State     string // path of the server's own durable state
 	FullSync  bool   // commits survive power loss, not only kill -9
-	Listen    []Listen
+	// Synchronised keeps a copy of the directory that follows its revision;
+	// otherwise each question asks it. The answers are the same.
+	Synchronised bool
+	Listen       []Listen
 	// ServerTLS and ClientTLS are for connections accepted and dialled; nil: no TLS.
 	ServerTLS, ClientTLS *tls.Config
 	Algorithms           string // of digest, in the order of challenges; empty: SHA-256,MD5
@@ -51,12 +60,22 @@ type Config struct {
 type Server struct {
 	cfg       Config
 	log       *slog.Logger
-	directory *directory
+	directory *db.DB
+	locate    locate.Locator
+	domain    db.Domain // its name and realm do not change while we run
+	self      db.Server
+	policy    *policy.Policy
+	resolver  resolve.Resolver
 	store     *state.Store
 	endpoint  *sip.Endpoint
 	registrar *registrar.Registrar
 	verifier  *auth.Verifier // nil with NoAuth
+	proxy     *proxy.Proxy
+	im        *im.Service
 }
+
+// resolveTimeout bounds a look-up in the DNS.
+const resolveTimeout = 5 * time.Second
 
 // InputError is a configuration that cannot work.
 type InputError struct{ What, Hint string }
@@ -76,9 +95,11 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 			s = nil
 		}
 	}()
-	if s.directory, err = openDirectory(ctx, cfg.Directory, cfg.Name); err != nil {
+	if err = s.openDirectory(ctx); err != nil {
 		return s, err
 	}
+	s.policy = policy.New(locate.Rules(s.locate))
+	s.resolver = resolve.Resolver{Lookup: resolve.DNS{}}
 	if cfg.NoAuth {
 		for _, l := range cfg.Listen {
 			if !l.Addr.Addr().IsLoopback() {
@@ -100,7 +121,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	}
 	s.registrar = registrar.New(registrar.Config{Store: s.store, Clock: cfg.Clock, Log: s.log}, snapshot.Bindings)
 	endpoint := sip.Config{
-		Name: cfg.Name, Host: s.directory.self.Identity, ServerTLS: cfg.ServerTLS, ClientTLS: cfg.ClientTLS,
+		Name: cfg.Name, Host: s.self.Identity, ServerTLS: cfg.ServerTLS, ClientTLS: cfg.ClientTLS,
 		Handler: (*handler)(s), Tap: cfg.Tap, Clock: cfg.Clock, Log: s.log,
 	}
 	for _, l := range cfg.Listen {
@@ -109,8 +130,60 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 			endpoint.Bind = l.Addr.Addr()
 		}
 	}
-	s.endpoint, err = sip.New(endpoint)
+	if s.endpoint, err = sip.New(endpoint); err != nil {
+		return s, err
+	}
+	if s.proxy, err = proxy.New(proxy.Config{
+		Endpoint: s.endpoint, Resolve: s.hops, Own: s.own, RecordRoute: s.recordRoute, Live: s.live, Clock: cfg.Clock, Log: s.log,
+	}); err != nil {
+		return s, err
+	}
+	s.im, err = im.New(im.Config{
+		Proxy: s.proxy, Where: s.where, Policy: s.mayTalk, Devices: s.devices, Strip: s.credentials, Log: s.log,
+	})
 	return s, err
+}
+
+// openDirectory opens the directory and finds ourselves in it.
+func (s *Server) openDirectory(ctx context.Context) error {
+	var err error
+	if s.directory, err = db.Open(ctx, s.cfg.Directory, db.Options{}); err != nil {
+		return err
+	}
+	cfg := locate.Config{DB: s.directory, Clock: s.cfg.Clock, Log: s.log}
+	if s.cfg.Synchronised {
+		s.locate, err = locate.NewSynchronised(ctx, cfg)
+	} else {
+		s.locate, err = locate.NewConsult(ctx, cfg)
+	}
+	if err != nil {
+		return err
+	}
+	if s.domain, err = s.locate.Domain(ctx); err != nil {
+		return err
+	}
+	s.self, err = s.locate.Server(ctx, s.cfg.Name)
+	if errors.Is(err, db.ErrNotFound) {
+		return &InputError{
+			What: fmt.Sprintf("the directory %s knows no server %q", s.cfg.Directory, s.cfg.Name),
+			Hint: "add it to the directory, or name one that is there",
+		}
+	}
+	return err
+}
+
+// ha1 is the stored hash of a user, who may name herself with or without the
+// domain.
+func (s *Server) ha1(ctx context.Context, user string, alg auth.Algorithm) (string, error) {
+	aor, err := db.ParseAOR(user, s.domain.Name)
+	if err != nil {
+		return "", nil // no such user, and nothing more is said about it
+	}
+	u, err := s.locate.User(ctx, aor)
+	if errors.Is(err, db.ErrNotFound) {
+		return "", nil
+	}
+	return u.HA1[db.Algorithm(alg)], err
 }
 
 func (s *Server) newVerifier() (*auth.Verifier, error) {
@@ -119,7 +192,7 @@ func (s *Server) newVerifier() (*auth.Verifier, error) {
 		return nil, &InputError{What: err.Error(), Hint: "as in --digest-algorithms SHA-256,MD5"}
 	}
 	return auth.NewVerifier(auth.Config{
-		Realm: s.directory.domain.Realm, Algorithms: algorithms, HA1: s.directory.ha1, Clock: s.cfg.Clock,
+		Realm: s.domain.Realm, Algorithms: algorithms, HA1: s.ha1, Clock: s.cfg.Clock,
 		Accepts: func(message.URI) bool { return true }, // the Request-URI is checked by routing, not by digest
 	})
 }
@@ -132,6 +205,8 @@ func (s *Server) Addr(transport string) netip.AddrPort { return s.endpoint.Addr(
 func (s *Server) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.store.Run(ctx) })
+	group.Go(func() error { return s.locate.Run(ctx) })
+	group.Go(func() error { return s.im.Run(ctx) })
 	group.Go(func() error { return s.endpoint.Run(ctx) })
 	group.Go(func() error { s.purge(ctx); return nil })
 	return group.Wait()
@@ -158,7 +233,7 @@ func (s *Server) Close() error {
 		err = s.store.Close()
 	}
 	if s.directory != nil {
-		err = errors.Join(err, s.directory.db.Close())
+		err = errors.Join(err, s.directory.Close())
 	}
 	return err
 }

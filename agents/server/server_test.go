@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"presfed/agents/certs"
 	"presfed/agents/client"
 	"presfed/agents/server"
 	"presfed/db"
@@ -180,5 +181,94 @@ func TestUnknownServerIsSaid(t *testing.T) {
 	var input *server.InputError
 	if !errors.As(err, &input) || input.Hint == "" {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestPage: a message goes from alice's device through server-a over mutual TLS
+// to server-b and to bob's device, and is refused where bob's policy says so.
+func TestPage(t *testing.T) {
+	dir := world(t)
+	now := time.Now()
+	authority, err := certs.NewAuthority(dir, "test", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := db.Open(t.Context(), filepath.Join(dir, "directory"), db.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.SetRule(t.Context(), db.Rule{Presentity: "bob@example.com", Match: db.MatchDefault, Handling: db.Allow}); err != nil {
+		t.Fatal(err)
+	}
+	servers := map[string]*server.Server{}
+	for _, name := range []string{"a", "b"} {
+		_, files, err := authority.Issue(certs.Request{Name: "server-" + name, Hosts: []string{"server" + name + ".example.com"}}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		creds, err := certs.Load(certs.Options{Files: files})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { creds.Close() })
+		s, _ := run(t, dir, func(c *server.Config) {
+			c.Name, c.State = "server-"+name, filepath.Join(dir, "state-"+name)
+			c.Listen = append(c.Listen, server.Listen{Transport: "TLS", Addr: netip.MustParseAddrPort("127.0.0.1:0")})
+			c.ServerTLS, c.ClientTLS = creds.Config(), creds.Config()
+			c.Synchronised = name == "b"
+		})
+		servers[name] = s
+		if err := d.SetServer(t.Context(), db.Server{Name: "server-" + name, URI: "sip:" + s.Addr("TLS").String() + ";transport=tls", Identity: "server" + name + ".example.com"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	heard := make(chan client.Event, 10)
+	bob, err := client.New(client.Config{Name: "bob-pc", User: "bob@example.com", Password: "bob's secret", Server: "tcp:" + servers["b"].Addr("TCP").String(),
+		OnEvent: func(e client.Event) {
+			if e.Type != "im" {
+				return
+			}
+			select {
+			case heard <- e:
+			default: // only the first is looked at
+			}
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, bob.Run, func() error { return nil })
+	alice := device(t, "alice", "alice's secret", "tcp:"+servers["a"].Addr("TCP").String())
+	for _, c := range []*client.Client{alice, bob} {
+		if _, err := c.Register(timeout(t), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := alice.Page(timeout(t), "bob", "text/plain", []byte("Are you there?")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case e := <-heard:
+		if e.Text != "Are you there?" || e.From != "sip:alice@example.com" {
+			t.Errorf("bob hears %+v", e)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("bob hears nothing")
+	}
+	if err := d.SetRule(t.Context(), db.Rule{Presentity: "bob@example.com", Match: db.MatchUser, Watcher: "alice@example.com", Handling: db.Block}); err != nil {
+		t.Fatal(err)
+	}
+	var refused *client.RefusedError
+	for end := time.Now().Add(20 * time.Second); ; { // the copy follows the revision
+		err := alice.Page(timeout(t), "bob", "text/plain", []byte("Still?"))
+		if errors.As(err, &refused) && refused.Status() == 403 {
+			break
+		}
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("blocked, and still answered %v", err)
+		}
+	}
+	if err := alice.Page(timeout(t), "nobody", "text/plain", []byte("?")); !errors.As(err, &refused) || refused.Status() != 404 {
+		t.Errorf("an unknown user: %v", err)
 	}
 }

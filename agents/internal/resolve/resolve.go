@@ -240,3 +240,9 @@ func port(given int, transport string) uint16 {
 	}
 	return 5060
 }
+
+// Literal says that a URI needs no look-up: its host is an address.
+func Literal(u message.URI) bool {
+	_, err := netip.ParseAddr(strings.Trim(u.Host, "[]"))
+	return err == nil
+}

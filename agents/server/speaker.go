@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"presfed/agents/internal/auth"
+	"presfed/agents/internal/im"
+	"presfed/agents/internal/message"
+	"presfed/agents/internal/sip"
+	"presfed/db"
+)
+
+// speaker is who sent a request: a peer, by its certificate, for a user of its
+// own whom it asserts; or a client, by digest.
+func (s *Server) speaker(ctx context.Context, tx *sip.ServerTx, role auth.Role) (im.Sender, error) {
+	peer, err := s.peer(ctx, tx.Source())
+	if err != nil {
+		return im.Sender{}, err
+	}
+	if peer != "" {
+		return s.asserted(ctx, tx.Request(), peer)
+	}
+	name := ""
+	if s.verifier == nil {
+		from, err := message.From(tx.Request())
+		if err != nil {
+			return im.Sender{}, err
+		}
+		name = from.URI.User
+	} else if name, err = s.verifier.Verify(ctx, tx.Request(), role); err != nil {
+		return im.Sender{}, err
+	}
+	aor, err := db.ParseAOR(message.Unescape(name), s.domain.Name)
+	if err != nil {
+		return im.Sender{}, err
+	}
+	user, err := s.locate.User(ctx, aor)
+	if err != nil && !errors.Is(err, db.ErrNotFound) {
+		return im.Sender{}, err
+	}
+	return im.Sender{User: aor, Display: user.Display}, nil
+}
+
+// peer is the server that the connection's certificate names; "" for a client.
+func (s *Server) peer(ctx context.Context, from sip.Source) (string, error) {
+	if len(from.Identities) == 0 {
+		return "", nil
+	}
+	server, err := s.locate.ServerByIdentity(ctx, from.Identities)
+	if errors.Is(err, db.ErrNotFound) {
+		return "", nil
+	}
+	return server.Name, err
+}
+
+// asserted believes a peer's P-Asserted-Identity for the users placed there
+// (RFC 3325 section 9.1); for any other the sender stays unknown.
+func (s *Server) asserted(ctx context.Context, req *message.Request, peer string) (im.Sender, error) {
+	sender := im.Sender{Peer: peer}
+	identities, err := message.Addresses(req, "P-Asserted-Identity")
+	if err != nil {
+		return sender, err
+	}
+	for _, id := range identities {
+		aor, err := db.ParseAOR(message.AOR(id.URI), s.domain.Name)
+		if err != nil {
+			continue
+		}
+		place, err := s.locate.Place(ctx, aor)
+		if err != nil {
+			return sender, err
+		}
+		if slices.Contains(place.Servers, peer) {
+			sender.User, sender.Display = aor, id.Display
+			break
+		}
+		s.log.Warn("a peer asserted somebody else's user", "peer", peer, "aor", aor, "call_id", message.CallID(req))
+	}
+	return sender, nil
+}
+
+// credentials takes what was meant for this server alone out of a copy.
+func (s *Server) credentials(copy *message.Request) {
+	if s.verifier != nil {
+		s.verifier.Strip(copy)
+	}
+}
