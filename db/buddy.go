@@ -35,7 +35,7 @@ func (v View) BuddyLists(ctx context.Context) (out []BuddyList, err error) {
 // SetBuddies makes this the user's buddy list; ErrNotFound for an unknown
 // owner, ErrExists for a buddy that stands twice, *InvalidError.
 func (t *Tx) SetBuddies(owner string, buddies []string) error {
-	d, err := t.Domain(t.tx.ctx)
+	d, err := t.settings()
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (t *Tx) RemoveBuddy(owner, buddy string) error {
 	if err != nil {
 		return err
 	}
-	d, err := t.Domain(t.tx.ctx)
+	d, err := t.settings()
 	if err != nil {
 		return err
 	}

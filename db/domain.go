@@ -71,7 +71,7 @@ func (t *Tx) SetDomain(d Domain) error {
 	if err != nil {
 		return err
 	}
-	old, err := t.Domain(t.tx.ctx)
+	old, err := t.settings()
 	if err != nil {
 		return err
 	}
@@ -91,8 +91,22 @@ func (t *Tx) SetDomain(d Domain) error {
 		d.Name, d.Realm, d.PolicyMode, d.Default); err != nil {
 		return err
 	}
+	t.domain = &d
 	t.touch(KindDomain, "")
 	return nil
+}
+
+// settings is the domain's, read once in a change: no other can be made beside
+// it.
+func (t *Tx) settings() (Domain, error) {
+	if t.domain == nil {
+		d, err := t.Domain(t.tx.ctx)
+		if err != nil {
+			return d, err
+		}
+		t.domain = &d
+	}
+	return *t.domain, nil
 }
 
 // some is the first few of a query's names, and their number.

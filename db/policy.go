@@ -131,7 +131,7 @@ func (t *Tx) RemoveRule(r Rule) error {
 }
 
 func (t *Tx) ruleOf(r Rule) (Rule, error) {
-	d, err := t.Domain(t.tx.ctx)
+	d, err := t.settings()
 	if err != nil {
 		return r, err
 	}

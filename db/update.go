@@ -10,6 +10,7 @@ import (
 type Tx struct {
 	View
 	touched map[Change]struct{}
+	domain  *Domain // once read
 }
 
 // Update makes one change of whatever f does: all of it or, when f returns an

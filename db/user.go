@@ -71,7 +71,7 @@ func (t *Tx) SetPassword(aor, password string) error {
 	if err != nil {
 		return err
 	}
-	d, err := t.Domain(t.tx.ctx)
+	d, err := t.settings()
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (t *Tx) SetPassword(aor, password string) error {
 }
 
 func (t *Tx) putUser(u User, there bool) error {
-	d, err := t.Domain(t.tx.ctx)
+	d, err := t.settings()
 	if err != nil {
 		return err
 	}
