@@ -14,6 +14,11 @@ const (
 	// pre-RFC namespace, the person before the tuples, the note after the
 	// activity, ids that begin with a digit. It is well-formed, with every
 	// prefix declared, but not valid by the schemas.
+	//
+	// What the draft itself prints goes further, and Parse reads it as it
+	// stands: sc undeclared after its first use, contact before status,
+	// available and user-input outside RPID's namespace, the person before or
+	// after the tuples, an XML declaration without one of its question marks.
 	Draft
 )
 
@@ -42,7 +47,7 @@ func (d Dialect) space(uri string) string {
 }
 
 // repairDeclaration gives an XML declaration the question mark that one of the
-// draft's documents leaves out, at either end (erratum 4). Everything else is
+// draft's documents leaves out, at either end (see Draft). Everything else is
 // as it was, line breaks included.
 func repairDeclaration(data []byte) []byte {
 	start := bytes.IndexByte(data, '<')
@@ -67,7 +72,7 @@ func repairDeclaration(data []byte) []byte {
 }
 
 // misplaced tells the namespaces in which the draft's available, user-input
-// and note stand although they belong to RPID (erratum 4).
+// and note stand although they belong to RPID (see Draft).
 func misplaced(space string) bool {
 	return space == NSPIDF || space == NSDM || space == NSCaps || space == ""
 }

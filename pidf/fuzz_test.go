@@ -1,6 +1,7 @@
 package pidf
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -57,6 +58,60 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%d bytes took %v", len(data), took)
 		}
 	})
+}
+
+// Documents of the largest size, each made to be as slow as it can be.
+func TestNothingIsSlow(t *testing.T) {
+	const size = 64<<10 - 2000
+	full := func(piece string) string { return strings.Repeat(piece, size/len(piece)) }
+	numbered := func(format string) string {
+		var b strings.Builder
+		for i := 0; b.Len() < size && i < 1020; i++ {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	for name, body := range map[string]string{
+		"tuples":         numbered(`<tuple id="t%d"><status/></tuple>`),
+		"persons":        numbered(`<dm:person id="p%d"><rpid:activities/></dm:person>`),
+		"notes":          numbered(`<note>%d</note>`),
+		"extensions":     numbered(`<x%d/>`),
+		"one tuple":      `<tuple id="t"><status/>` + numbered(`<dm:deviceID x="%d"/>`) + `</tuple>`,
+		"capabilities":   `<tuple id="t"><status/><c:servcaps>` + numbered(`<c:audio x="%d">1</c:audio>`) + `</c:servcaps></tuple>`,
+		"activities":     `<dm:person id="p"><rpid:activities>` + numbered(`<rpid:a%d/>`) + `</rpid:activities></dm:person>`,
+		"declarations":   `<x>` + strings.Repeat(`<x xmlns:a="urn:a" xmlns:b="urn:b" xmlns:c="urn:c" a:x="" b:x="" c:x="">`, 29) + strings.Repeat("</x>", 29) + `</x>`,
+		"attributes":     `<note ` + attributes(60) + `/>` + `<x ` + attributes(60) + `/>`,
+		"comments":       `<note>` + full("a<!---->") + `</note>`,
+		"colons":         `<x>` + full("a:") + `</x>`,
+		"distinct words": `<x>` + numbered("w%d: ") + `</x>`,
+		"one word":       `<x>` + full("a") + `:</x>`,
+		"references":     `<note>` + full("&#65;") + `</note>`,
+		"lines":          `<note>` + full("\n") + `</note>`,
+	} {
+		start := time.Now()
+		d, err := Parse([]byte(head+body+tail), Limits{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		Write(d, Draft)
+		share := Share{Source: device("k", 1), Document: d}
+		composed, _ := Explain(d.Entity, share, share, Share{Source: device("l", 1), Document: d})
+		Write(composed, Standard)
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("%s: took %v", name, took)
+		} else {
+			t.Logf("%s: %v", name, took)
+		}
+	}
+}
+
+func attributes(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ` a%d="%d"`, i, i)
+	}
+	return b.String()
 }
 
 // paths lists the elements of a document, sorted.

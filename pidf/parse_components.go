@@ -3,7 +3,7 @@ package pidf
 import "time"
 
 // readTuple reads one tuple (RFC 3863 section 4.1.2), its children in any
-// order: the draft has contact before status (erratum 4).
+// order: the draft has contact before status (see Draft).
 func readTuple(n *node, id string) (Tuple, error) {
 	t := Tuple{ID: id, Attrs: without(n.attrs, "id")}
 	status := false
@@ -131,7 +131,7 @@ func readDevice(n *node, id string) (Device, error) {
 }
 
 // isNote tells a note of a person or device; the draft is not sure of its
-// namespace (erratum 4).
+// namespace (see Draft).
 func isNote(n Name) bool {
 	return n.Local == "note" && (n.Space == NSDM || n.Space == NSRPID || n.Space == NSPIDF)
 }

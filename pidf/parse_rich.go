@@ -6,7 +6,7 @@ import (
 )
 
 // readActivities reads one activities element (RFC 4480 section 3.2). Its note
-// may follow the activity (erratum 4).
+// may follow the activity (see Draft).
 func readActivities(n *node) (Activities, error) {
 	as := Activities{Attrs: n.attrs}
 	err := eachChild(n, func(c *node) error {

@@ -38,7 +38,7 @@ func (n *node) lookup(prefix string) (string, bool) {
 	case "xml":
 		return nsXML, true
 	case "sc":
-		// Erratum 4: the draft declares sc in the first tuple and uses it in
+		// The draft (see Draft) declares sc in the first tuple and uses it in
 		// the second as well.
 		return NSCaps, true
 	}

@@ -26,7 +26,7 @@ func (w *writer) activities(as Activities) *etree.Element {
 }
 
 // activity writes one activity. RFC 4480 has no available and no
-// do-not-disturb (erratum 5): the first is an other, the second an other after
+// do-not-disturb (see Draft): the first is an other, the second an other after
 // a busy, so that a watcher who does not know it still sees busy.
 func (w *writer) activity(a Activity) []*etree.Element {
 	if !a.Foreign.IsZero() {
