@@ -1,0 +1,198 @@
+package presence
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"presfed/agents/internal/event"
+	"presfed/agents/internal/message"
+	"presfed/db/state"
+	"presfed/pidf"
+)
+
+const atServer = "sip:alice@server-a.example.com" // server form: the own share
+
+func TestTreatments(t *testing.T) {
+	s := newServer(t, nil)
+	d := newDevice(t, s)
+	s.judge(bob, PoliteBlock)
+	d.watch(alice, bob)
+	offline := d.notice()
+	expect(t, offline, "active;expires=3600 "+alice+"=closed")
+	etag := d.published(doc("sip:a", "open", "away"))
+	d.quiet()
+	s.judge(bob, Allow)
+	expect(t, d.notice(), "active;expires=3600 sip:a=open away")
+	s.judge(bob, PoliteBlock)
+	expect(t, d.notice(), offline)
+	s.judge(bob, Confirm)
+	expect(t, d.notice(), "pending;expires=3600 nothing")
+	d.published(doc("sip:a", "open", "busy"), "SIP-If-Match: "+etag)
+	d.quiet()
+	s.judge(bob, Allow)
+	expect(t, d.notice(), "active;expires=3600 sip:a=open busy")
+	s.judge(bob, Block)
+	expect(t, d.notice(), "terminated;reason=rejected nothing")
+	for _, treatment := range []Treatment{Block, "", "nonsense"} {
+		s.judge(bob, treatment)
+		if res := d.call(message.SUBSCRIBE, alice, bob, ""); res.StatusCode != 403 {
+			t.Errorf("%q: %d", treatment, res.StatusCode)
+		}
+	}
+	s.judge(alice, Block) // nobody is asked about herself
+	d.watch(alice, alice)
+	expect(t, d.notice(), "active;expires=3600 sip:a=open busy")
+	s.judge(bob, Confirm)
+	d.watch(alice, bob)
+	expect(t, d.notice(), "pending;expires=3600 nothing")
+	d.watch(alice, bob, "Expires: 0")
+	expect(t, d.notice(), "terminated;reason=timeout nothing")
+}
+
+func TestOneBlockedPolitelySeesWhatAnAbsentUserShows(t *testing.T) {
+	s := newServer(t, nil)
+	d := newDevice(t, s)
+	for _, to := range []string{alice, atServer} {
+		d.watch(to, bob)
+		absent := (<-d.notices).Body()
+		etag := d.published(doc("sip:a", "open", "away"))
+		if view := (<-d.notices).Body(); string(view) == string(absent) {
+			t.Error("nothing was shown")
+		}
+		s.mu.Lock()
+		s.policy["sip:eve@example.com"] = PoliteBlock
+		s.mu.Unlock()
+		d.watch(to, "sip:eve@example.com")
+		if blocked := (<-d.notices).Body(); string(blocked) != string(absent) {
+			t.Errorf("%s: blocked politely:\n%s\nabsent:\n%s", to, blocked, absent)
+		}
+		d.published("", "SIP-If-Match: "+etag, "Expires: 0")
+		if again := (<-d.notices).Body(); string(again) != string(absent) {
+			t.Errorf("%s: absent again:\n%s", to, again)
+		}
+		for _, sub := range s.n.Subscriptions(alice) {
+			s.lanes.Do(alice, func() { s.n.Terminate(alice, "noresource", 0, func(o *event.Subscription) bool { return o == sub }) })
+			<-d.notices
+		}
+	}
+}
+
+func TestOwnShareAndComposedViewAreApart(t *testing.T) {
+	s := newServer(t, func(cfg *Config) {
+		cfg.Mirror = true
+		cfg.Others = func(string) []string { return []string{"server-b"} }
+	})
+	own, composed := newDevice(t, s), newDevice(t, s)
+	own.watch(atServer, alice)
+	expect(t, own.notice(), "active;expires=3600 ")
+	composed.watch(alice, bob)
+	composed.quiet() // it waits for the other share
+	own.published(doc("sip:a", "open", "away"))
+	expect(t, own.notice(), "active;expires=3600 sip:a=open away sources")
+	composed.quiet()
+	b := parsed(t, doc("sip:b", "open", ""), "pb")
+	s.p.SetShare(alice, "server-b", &b)
+	expect(t, composed.notice(), "active;expires=3600 sip:a=open sip:b=open away")
+	own.quiet()
+	b = parsed(t, doc("sip:b", "open", "do-not-disturb"), "pb")
+	s.p.SetShare(alice, "server-b", &b)
+	expect(t, composed.notice(), "active;expires=3600 sip:a=closed sip:b=closed do-not-disturb")
+	// The draft, section 4.2.2.2: closed devices here, her do-not-disturb not.
+	expect(t, own.notice(), "active;expires=3600 sip:a=closed away sources")
+	s.p.SetShare(alice, "server-b", nil) // it cannot be reached
+	expect(t, composed.notice(), "active;expires=3600 sip:a=open away")
+	expect(t, own.notice(), "active;expires=3600 sip:a=open away sources")
+	s.p.DropShare(alice, "server-b")
+	own.quiet()
+}
+
+func parsed(t *testing.T, text, publication string) pidf.Document {
+	t.Helper()
+	d, err := pidf.Parse([]byte(text), pidf.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pidf.Stamp(d, pidf.Source{Publication: publication, Received: start})
+}
+
+func TestAMissingShareIsNotWaitedForTooLong(t *testing.T) {
+	s := newServer(t, func(cfg *Config) { cfg.Others = func(string) []string { return []string{"server-b"} } })
+	d := newDevice(t, s)
+	d.published(doc("sip:a", "open", ""))
+	d.watch(alice, bob)
+	d.quiet()
+	s.clock.Advance(time.Second)
+	expect(t, d.notice(), "active;expires=3599 nothing")
+	s.p.SetShare(alice, "server-b", nil)
+	expect(t, d.notice(), "active;expires=3599 sip:a=open")
+}
+
+func TestRestartTellsEveryWatcher(t *testing.T) {
+	s := newServer(t, nil)
+	d := newDevice(t, s)
+	first := d.published(doc("sip:a", "open", "away"))
+	d.published(doc("sip:short", "open", ""), "Expires: 60")
+	gone := d.published(doc("sip:c", "open", ""))
+	d.published("", "SIP-If-Match: "+gone, "Expires: 0")
+	first = d.published("", "SIP-If-Match: "+first)
+	const watchers = 5
+	for i := range watchers {
+		d.watch(alice, fmt.Sprintf("sip:w%d@example.com", i))
+		d.notice()
+	}
+	s.end()
+	s = serverAt(t, s.path, start.Add(10*time.Minute), nil)
+	d.s = s
+	var got []string
+	for range watchers {
+		got = append(got, d.notice())
+	}
+	slices.Sort(got)
+	if got = slices.Compact(got); len(got) != 1 || got[0] != "active;expires=3000 sip:a=open away" {
+		t.Error(strings.Join(got, "\n"))
+	}
+	d.published(doc("sip:a", "closed", "away"), "SIP-If-Match: "+first)
+	for range watchers {
+		expect(t, d.notice(), "active;expires=3000 sip:a=closed away")
+	}
+	d.quiet()
+}
+
+func TestWhatCannotBeReadAfterARestartGoes(t *testing.T) {
+	s := newServer(t, nil)
+	err := event.Commit(s.store, func(tx *state.Tx) error {
+		return errors.Join(
+			tx.PutPublication(state.Publication{ID: "1", ETag: "1", Resource: alice, Package: Name, Body: []byte("<"), Expires: start.Add(time.Hour)}),
+			tx.PutPublication(state.Publication{ID: "2", ETag: "2", Resource: alice, Package: "another", Body: []byte("<"), Expires: start.Add(time.Hour)}),
+		)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.end()
+	s = serverAt(t, s.path, start, nil)
+	if s.p.Count() != 0 {
+		t.Error("something was read out of it")
+	}
+	s.end()
+	if snap := serverAt(t, s.path, start, nil).snap; len(snap.Publications) != 1 || snap.Publications[0].ID != "2" {
+		t.Errorf("%+v", snap.Publications)
+	}
+}
+
+func TestADeviceThatDoesNotWantToBeDisturbedClosesAll(t *testing.T) {
+	s := newServer(t, nil)
+	d := newDevice(t, s)
+	d.watch(alice, bob)
+	d.notice()
+	d.published(doc("sip:pc", "open", "away"))
+	d.notice()
+	dnd := d.published(doc("sip:phone", "open", "do-not-disturb"))
+	expect(t, d.notice(), "active;expires=3600 sip:pc=closed sip:phone=closed do-not-disturb")
+	d.published("", "SIP-If-Match: "+dnd, "Expires: 0")
+	expect(t, d.notice(), "active;expires=3600 sip:pc=open away")
+}
