@@ -22,9 +22,21 @@ type Filter struct {
 
 // Apply keeps the messages that the filter asks for. The MSRP sessions that
 // SIP messages among them describe belong to the same user and dialog.
-func (f Filter) Apply(messages []Message) []Message {
+func (f Filter) Apply(messages []Message) []Message { return NewSelector(f).Select(messages) }
+
+// Selector applies a filter to messages that come bit by bit.
+type Selector struct {
+	filter   Filter
+	sessions map[string]bool // MSRP sessions of the messages kept
+}
+
+// NewSelector has seen no message.
+func NewSelector(f Filter) *Selector { return &Selector{filter: f, sessions: map[string]bool{}} }
+
+// Select keeps those of the next messages that the filter asks for.
+func (s *Selector) Select(messages []Message) []Message {
+	f := s.filter
 	kept := make([]bool, len(messages))
-	sessions := map[string]bool{}
 	for i := range messages {
 		m := &messages[i]
 		if m.Protocol != SIP || !f.keepsSIP(m) {
@@ -32,7 +44,7 @@ func (f Filter) Apply(messages []Message) []Message {
 		}
 		kept[i] = true
 		for _, path := range m.Paths {
-			sessions[sessionKey(path)] = true
+			s.sessions[sessionKey(path)] = true
 		}
 	}
 	var out []Message
@@ -40,7 +52,7 @@ func (f Filter) Apply(messages []Message) []Message {
 		m := &messages[i]
 		if m.Protocol != SIP {
 			kept[i] = f.User == "" && f.Dialog == "" ||
-				slices.ContainsFunc(slices.Concat(m.ToPath, m.FromPath), func(p string) bool { return sessions[sessionKey(p)] })
+				slices.ContainsFunc(slices.Concat(m.ToPath, m.FromPath), func(p string) bool { return s.sessions[sessionKey(p)] })
 		}
 		if kept[i] && (f.Participant == "" || m.From == f.Participant || m.To == f.Participant) {
 			out = append(out, *m)

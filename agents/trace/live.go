@@ -67,17 +67,19 @@ func (c *Capture) introduce(ctx context.Context, client *control.Client) error {
 // messages in order of time, a fifth of a second late, since both ends of one
 // must be there and clocks of goroutines are not in step; it gets how many
 // records were lost as well, where any were. show is called on the caller's
-// goroutine; an error from it ends Follow.
-func Follow(ctx context.Context, clk clock.Clock, show func(messages []Message, lost uint64) error, sockets ...string) error {
+// goroutine; an error from it ends Follow. The roles have wait to get ready.
+func Follow(ctx context.Context, wait time.Duration, show func(messages []Message, lost uint64) error, sockets ...string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	c := newCapture()
+	waiting, stop := context.WithTimeout(ctx, wait)
+	defer stop()
 	for _, path := range sockets {
-		if err := c.introduce(ctx, control.NewClient(path)); err != nil {
-			cancel(nil)
+		if err := c.introduce(waiting, control.NewClient(path)); err != nil {
 			return err
 		}
 	}
-	f := &follower{clock: clk, pairing: newPairing(), tick: make(chan struct{}, 1)}
+	f := &follower{clock: clock.System, pairing: newPairing(), tick: make(chan struct{}, 1)}
 	for addr, name := range c.names {
 		f.pairing.add(name, addr)
 	}

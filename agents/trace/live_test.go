@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"presfed/agents/internal/clock"
 	"presfed/agents/internal/control"
 )
 
@@ -131,7 +130,7 @@ func TestFollow(t *testing.T) {
 	r.tap(&first)
 	var got []string
 	shown := 0
-	err := Follow(t.Context(), clock.System, func(messages []Message, lost uint64) error {
+	err := Follow(t.Context(), time.Minute, func(messages []Message, lost uint64) error {
 		shown++
 		got = append(got, tell(messages)...)
 		for _, m := range messages {
@@ -163,7 +162,7 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	n := 0
-	err := Follow(ctx, clock.System, func(messages []Message, _ uint64) error {
+	err := Follow(ctx, time.Minute, func(messages []Message, _ uint64) error {
 		n += len(messages)
 		cancel()
 		return nil
@@ -177,7 +176,7 @@ func TestFollowEndsWithItsReader(t *testing.T) {
 	r := startRoles(t, 0, everybody...)
 	r.tap(im())
 	broken := errors.New("broken pipe")
-	if err := Follow(t.Context(), clock.System, func([]Message, uint64) error { return broken }, r.sockets...); !errors.Is(err, broken) {
+	if err := Follow(t.Context(), time.Minute, func([]Message, uint64) error { return broken }, r.sockets...); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}
 }

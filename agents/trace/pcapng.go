@@ -10,36 +10,58 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 )
 
-// WritePcapng writes messages as a capture that Wireshark and tshark decode
-// without further options: each as IP packets of its own that were never sent,
-// in clear even where it crossed the wire under TLS, between the addresses and
-// ports that its sockets had. Every packet's comment says who sent it to whom.
-func WritePcapng(w io.Writer, messages []Message) error {
+// Pcapng writes messages as a capture that Wireshark and tshark decode without
+// further options: each as IP packets of its own that were never sent, in clear
+// even where it crossed the wire under TLS, between the addresses and ports that
+// its sockets had. Every packet's comment says who sent it to whom.
+type Pcapng struct {
+	out     *pcapgo.NgWriter
+	packets *packets
+}
+
+// NewPcapng begins a capture on w; the caller closes w.
+func NewPcapng(w io.Writer) (*Pcapng, error) {
 	out, err := pcapgo.NewNgWriterInterface(w, pcapgo.NgInterface{
 		Name:                "presfed",
 		Description:         "SIP and MSRP messages as their endpoints saw them, in packets made up for them",
 		LinkType:            layers.LinkTypeRaw,
 		TimestampResolution: 9,
-	}, pcapgo.NgWriterOptions{SectionInfo: pcapgo.NgSectionInfo{Application: "presfed"}})
+	}, pcapgo.NgWriterOptions{SectionInfo: pcapgo.NgSectionInfo{Application: captureApplication}})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p := newPackets()
+	return &Pcapng{out: out, packets: newPackets()}, out.Flush()
+}
+
+// captureApplication marks captures as ours.
+const captureApplication = "presfed"
+
+// Write adds messages and flushes, so that whoever reads w sees them.
+func (p *Pcapng) Write(messages []Message) error {
 	for i := range messages {
 		m := &messages[i]
-		packets, err := p.of(m)
+		packets, err := p.packets.of(m)
 		if err != nil {
 			return err
 		}
 		for _, data := range packets {
 			info := gopacket.CaptureInfo{Timestamp: m.Time, CaptureLength: len(data), Length: len(data)}
-			comment := pcapgo.NgPacketOptions{Comments: []string{comment(m)}}
-			if err := out.WritePacketWithOptions(info, data, comment); err != nil {
+			options := pcapgo.NgPacketOptions{Comments: []string{comment(m)}}
+			if err := p.out.WritePacketWithOptions(info, data, options); err != nil {
 				return err
 			}
 		}
 	}
-	return out.Flush()
+	return p.out.Flush()
+}
+
+// WritePcapng writes a whole capture.
+func WritePcapng(w io.Writer, messages []Message) error {
+	p, err := NewPcapng(w)
+	if err != nil {
+		return err
+	}
+	return p.Write(messages)
 }
 
 func comment(m *Message) string {

@@ -13,6 +13,18 @@ func envName(flag string) string {
 	return "PRESFED_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// envAnnotation names another variable for a flag that means something else in
+// one command than in the others.
+const envAnnotation = "presfed_env"
+
+// flagEnv is the variable of one command's flag.
+func flagEnv(flag *pflag.Flag) string {
+	if names := flag.Annotations[envAnnotation]; len(names) > 0 {
+		return names[0]
+	}
+	return envName(flag.Name)
+}
+
 // readEnvironment sets each flag that was not given on the command line from
 // its variable. An empty variable counts as not set.
 func readEnvironment(cmd *cobra.Command, lookup func(string) (string, bool)) error {
@@ -21,12 +33,12 @@ func readEnvironment(cmd *cobra.Command, lookup func(string) (string, bool)) err
 		if flag.Changed || flag.Name == "help" || failed != nil {
 			return
 		}
-		value, ok := lookup(envName(flag.Name))
+		value, ok := lookup(flagEnv(flag))
 		if !ok || value == "" {
 			return
 		}
 		if err := cmd.Flags().Set(flag.Name, value); err != nil {
-			failed = usage("it stands for --"+flag.Name+": "+flag.Usage, "%s=%q: want %s", envName(flag.Name), value, flagWants(flag))
+			failed = usage("it stands for --"+flag.Name+": "+flag.Usage, "%s=%q: want %s", flagEnv(flag), value, flagWants(flag))
 		}
 	})
 	return failed

@@ -61,7 +61,7 @@ func roffFlags(b *strings.Builder, title string, flags *pflag.FlagSet) {
 			fmt.Fprintf(b, " (default %s)", roffText(d))
 		}
 		if flag.Name != "help" {
-			fmt.Fprintf(b, "\n.br\nEnvironment: %s", envName(flag.Name))
+			fmt.Fprintf(b, "\n.br\nEnvironment: %s", flagEnv(flag))
 		}
 		b.WriteString("\n")
 	})

@@ -74,10 +74,10 @@ func TestCommandsAreAlike(t *testing.T) {
 			t.Errorf("%s: short help %q: want a line without full stop", cmd.CommandPath(), cmd.Short)
 		}
 		cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
-			if was, ok := env[envName(flag.Name)]; ok && was != flag.Value.Type() {
+			if was, ok := env[flagEnv(flag)]; ok && was != flag.Value.Type() {
 				t.Errorf("%s --%s is %s, and %s elsewhere: one variable cannot be both", cmd.CommandPath(), flag.Name, flag.Value.Type(), was)
 			}
-			env[envName(flag.Name)] = flag.Value.Type()
+			env[flagEnv(flag)] = flag.Value.Type()
 		})
 	})
 }

@@ -68,6 +68,7 @@ func newRoot(con *console) *cobra.Command {
 		newServerCmd(con, "server-a", runServer),
 		newServerCmd(con, "server-b", runServer),
 		newSubscribeCmd(con, runSubscribe),
+		newTraceCmd(con, runTrace),
 		newVersionCmd(con, runVersion),
 	)
 	return root
