@@ -8,6 +8,7 @@ import (
 	"presfed/agents/internal/auth"
 	"presfed/agents/internal/locate"
 	"presfed/agents/internal/message"
+	"presfed/agents/internal/presence"
 	"presfed/agents/internal/sip"
 	"presfed/db"
 	"presfed/routing"
@@ -18,7 +19,7 @@ import (
 type handler Server
 
 // allowed are the methods served.
-const allowed = "ACK, BYE, CANCEL, INVITE, MESSAGE, OPTIONS, REGISTER"
+const allowed = "ACK, BYE, CANCEL, INVITE, MESSAGE, NOTIFY, OPTIONS, PUBLISH, REGISTER, SUBSCRIBE"
 
 func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	s := (*Server)(h)
@@ -36,12 +37,18 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	switch method := string(req.Method); {
 	case method == message.CANCEL:
 		s.proxy.Cancel(tx)
+	case method == message.SUBSCRIBE && to.Tag() != "" && s.notifier.Has(message.CallID(req), to.Tag()):
+		s.refresh(tx)
 	case to.Tag() != "":
 		s.relay(tx)
 	case method == message.OPTIONS:
-		s.reply(tx, 200, "Allow", allowed)
+		s.reply(tx, 200, "Allow", allowed, "Allow-Events", s.notifier.AllowEvents(), "Accept", presence.ContentType)
 	case method == message.REGISTER:
 		s.register(tx)
+	case method == message.SUBSCRIBE:
+		s.subscribe(tx)
+	case method == message.PUBLISH:
+		s.publish(tx)
 	case method == message.INVITE || method == message.MESSAGE:
 		s.talk(tx)
 	default:
@@ -104,6 +111,7 @@ func (s *Server) register(tx *sip.ServerTx) {
 		return
 	}
 	s.registrar.Register(tx, aor)
+	s.notifier.Resume(device(aor)) // the device is back: what it missed is told
 }
 
 // refuse answers with what an error of a lower room means to the peer.

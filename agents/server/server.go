@@ -15,10 +15,12 @@ import (
 
 	"presfed/agents/internal/auth"
 	"presfed/agents/internal/clock"
+	"presfed/agents/internal/event"
 	"presfed/agents/internal/im"
 	"presfed/agents/internal/locate"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/policy"
+	"presfed/agents/internal/presence"
 	"presfed/agents/internal/proxy"
 	"presfed/agents/internal/registrar"
 	"presfed/agents/internal/resolve"
@@ -47,6 +49,9 @@ type Config struct {
 	// ServerTLS and ClientTLS are for connections accepted and dialled; nil: no TLS.
 	ServerTLS, ClientTLS *tls.Config
 	Algorithms           string // of digest, in the order of challenges; empty: SHA-256,MD5
+	// PeerRetry is how often a peer that cannot be reached is tried again with a
+	// NOTIFY; 0: 5 seconds.
+	PeerRetry time.Duration
 	// NoAuth believes every client's From. Only for a bed on loopback addresses:
 	// anything else is an error.
 	NoAuth bool
@@ -72,6 +77,9 @@ type Server struct {
 	verifier  *auth.Verifier // nil with NoAuth
 	proxy     *proxy.Proxy
 	im        *im.Service
+	lanes     event.Lanes
+	presence  *presence.Presence
+	notifier  *event.Notifier
 }
 
 // resolveTimeout bounds a look-up in the DNS.
@@ -141,6 +149,9 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	s.im, err = im.New(im.Config{
 		Proxy: s.proxy, Where: s.where, Policy: s.mayTalk, Devices: s.devices, Strip: s.credentials, Log: s.log,
 	})
+	if err == nil {
+		s.startPresence(snapshot)
+	}
 	return s, err
 }
 
@@ -200,16 +211,26 @@ func (s *Server) newVerifier() (*auth.Verifier, error) {
 // Addr is where the server listens for a transport; zero where it does not.
 func (s *Server) Addr(transport string) netip.AddrPort { return s.endpoint.Addr(transport) }
 
-// Run serves until ctx ends: then what was accepted is still committed and
-// answered before the sockets close.
+// Run serves until ctx ends: then the sockets close, what was accepted is still
+// committed, and the state is left as it was acknowledged.
 func (s *Server) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.store.Run(ctx) })
-	group.Go(func() error { return s.locate.Run(ctx) })
-	group.Go(func() error { return s.im.Run(ctx) })
-	group.Go(func() error { return s.endpoint.Run(ctx) })
-	group.Go(func() error { s.purge(ctx); return nil })
-	return group.Wait()
+	committing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	committer, _ := errgroup.WithContext(committing)
+	committer.Go(func() error { return s.store.Run(committing) })
+
+	serving, ctx := errgroup.WithContext(ctx)
+	serving.Go(func() error { return s.locate.Run(ctx) })
+	serving.Go(func() error { return s.im.Run(ctx) })
+	serving.Go(func() error { return s.endpoint.Run(ctx) })
+	serving.Go(func() error { s.purge(ctx); return nil })
+	s.notifier.Start()
+	err := serving.Wait()
+	s.lanes.Close()
+	s.notifier.Close()
+	s.presence.Close()
+	stop()
+	return errors.Join(err, committer.Wait())
 }
 
 // purge forgets expired bindings now and then; until then they are not shown.

@@ -138,5 +138,5 @@ func newLogger(con *console, level string) (*slog.Logger, error) {
 	if con.json {
 		return slog.New(slog.NewJSONHandler(con.talk, &slog.HandlerOptions{Level: l})), nil
 	}
-	return slog.New(tint.NewHandler(con.talk, &tint.Options{Level: l, NoColor: !con.color()})), nil
+	return slog.New(tint.NewTextHandler(con.talk, &tint.Options{Level: l, NoColor: !con.color()})), nil
 }

@@ -1,0 +1,79 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"presfed/agents/internal/event"
+	"presfed/agents/internal/locate"
+	"presfed/agents/internal/message"
+	"presfed/agents/internal/presence"
+	"presfed/agents/internal/sip"
+	"presfed/db/state"
+)
+
+// Presentities are called by their URI in the rooms of presence, since it
+// stands in the documents; the directory knows them without a scheme.
+const scheme = "sip:"
+
+// startPresence wires publications to subscriptions and restores both.
+func (s *Server) startPresence(snapshot state.Snapshot) {
+	s.presence = presence.New(presence.Config{
+		Lanes: &s.lanes, Store: s.store, Policy: s.mayWatch, Clock: s.cfg.Clock, Log: s.log,
+	})
+	s.notifier = event.NewNotifier(event.NotifierConfig{
+		Packages: []event.Package{s.presence.Package()}, Lanes: &s.lanes, Store: s.store, Send: s.sendNotify,
+		Retry: s.cfg.PeerRetry, Clock: s.cfg.Clock, Log: s.log,
+	})
+	s.presence.Bind(s.notifier)
+	s.presence.Restore(snapshot.Publications)
+	s.notifier.Restore(slices.DeleteFunc(slices.Clone(snapshot.Subscriptions), func(sub state.Subscription) bool {
+		return sub.Half != state.Notifier
+	}))
+	s.locate.OnChange(s.directoryChanged)
+}
+
+// directoryChanged lets a changed policy act at once on those who watch.
+func (s *Server) directoryChanged(c locate.Changed) {
+	for _, aor := range c.Policy {
+		s.presence.PolicyChanged(scheme + aor)
+	}
+}
+
+func (s *Server) mayWatch(presentity, watcher string) (presence.Treatment, error) {
+	d, err := s.policy.Decide(context.Background(), strings.TrimPrefix(presentity, scheme), strings.TrimPrefix(watcher, scheme))
+	return presence.Treatment(d.Handling), err
+}
+
+// sendNotify finds the way to a watcher: to a server as the directory says, to
+// a device down the connection its SUBSCRIBE came by while that lives.
+func (s *Server) sendNotify(n *event.Notice, done func(event.Outcome)) {
+	s.hops(n.Hop, func(targets []sip.Target, err error) {
+		_, peer := s.serverAt(context.Background(), n.Hop)
+		switch {
+		case !peer && n.Source.Flow != 0:
+			to := sip.Target{Flow: n.Source.Flow, Transport: n.Source.Transport}
+			if len(targets) > 0 && targets[0].Transport == to.Transport {
+				to.Addr, to.ServerName = targets[0].Addr, targets[0].ServerName
+			}
+			n.Send(s.endpoint, to, done)
+		case err != nil:
+			done(event.Outcome{Err: err})
+		case len(targets) == 0:
+			done(event.Outcome{Err: sip.ErrTransport})
+		default:
+			n.Send(s.endpoint, targets[0], done)
+		}
+	})
+}
+
+// device names a user's devices as one link that can be down.
+func device(aor string) string { return "device " + aor }
+
+// contactHere is our own Contact for a user towards a transport's peers.
+func (s *Server) contactHere(user, transport string) string {
+	uri := s.recordRoute(sip.Target{Transport: transport})
+	uri.User = user
+	return message.Address{URI: uri}.String()
+}

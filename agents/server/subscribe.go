@@ -1,0 +1,100 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"presfed/agents/internal/auth"
+	"presfed/agents/internal/event"
+	"presfed/agents/internal/im"
+	"presfed/agents/internal/message"
+	"presfed/agents/internal/presence"
+	"presfed/agents/internal/sip"
+	"presfed/db/state"
+	"presfed/routing"
+)
+
+// subscribe takes a SUBSCRIBE outside any dialog: who asks, for whom, and is
+// she shown here or at another server.
+func (s *Server) subscribe(tx *sip.ServerTx) {
+	ctx := context.Background()
+	req := tx.Request()
+	peer, err := s.peer(ctx, tx.Source())
+	if err != nil {
+		s.refuse(tx, err)
+		return
+	}
+	where, whereErr := s.where(ctx, req, im.Sender{Peer: peer})
+	passed := passedOn(where.Targets)
+	role := auth.UserAgent
+	if whereErr == nil && passed {
+		role = auth.Proxy
+	}
+	sender, err := s.speaker(ctx, tx, role)
+	if err = errors.Join(err, whereErr); err != nil { // who does not say who she is learns nothing of whereErr
+		s.refuse(tx, err)
+		return
+	}
+	if passed {
+		s.im.Pass(tx, sender, where.Targets[0])
+		return
+	}
+	ask := event.Ask{
+		Resource: scheme + where.User, View: presence.Composed, Watcher: scheme + sender.User, Peer: device(sender.User),
+		Contact: s.contactHere(req.Recipient.User, tx.Source().Transport),
+	}
+	if sender.User == "" {
+		s.reply(tx, 403) // a peer asks for somebody it may not speak for
+		return
+	}
+	if sender.Peer != "" {
+		ask.Peer = sender.Peer
+		// 4.1.1 F5: the presentity is asserted towards a server.
+		ask.Headers = []state.Field{{Name: "P-Asserted-Identity", Value: "<" + scheme + where.User + ">"}}
+	}
+	if len(where.Targets) == 1 && where.Targets[0].Kind == routing.OwnShare && where.Model.Unioned() {
+		ask.View = presence.Own
+	}
+	s.notifier.Subscribe(tx, ask)
+}
+
+// passedOn: another server shows the presentity, and none of it is ours.
+func passedOn(targets []routing.Target) bool {
+	return len(targets) > 0 && !slices.ContainsFunc(targets, func(t routing.Target) bool { return t.Kind != routing.ToPeer })
+}
+
+// refresh takes a SUBSCRIBE within a dialog of ours.
+func (s *Server) refresh(tx *sip.ServerTx) {
+	sender, err := s.speaker(context.Background(), tx, auth.UserAgent)
+	if err != nil {
+		s.refuse(tx, err)
+		return
+	}
+	watcher := ""
+	if sender.User != "" {
+		watcher = scheme + sender.User
+	}
+	s.notifier.Refresh(tx, watcher)
+}
+
+// publish takes a user's own PUBLISH.
+func (s *Server) publish(tx *sip.ServerTx) {
+	ctx := context.Background()
+	sender, err := s.speaker(ctx, tx, auth.UserAgent)
+	if err != nil {
+		s.refuse(tx, err)
+		return
+	}
+	where, err := s.where(ctx, tx.Request(), sender)
+	if err != nil {
+		s.refuse(tx, err)
+		return
+	}
+	if where.User != sender.User {
+		s.log.Info("refused: a publication for somebody else", "aor", where.User, "sender", sender.User, "call_id", message.CallID(tx.Request()))
+		s.reply(tx, 403)
+		return
+	}
+	s.presence.Publish(tx, scheme+where.User)
+}
