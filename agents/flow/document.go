@@ -1,0 +1,108 @@
+package flow
+
+import (
+	"slices"
+	"strings"
+
+	"presfed/agents/internal/message"
+	"presfed/pidf"
+)
+
+// bobsDocument is what a partitioned Bob shows: a PC for text, and a desk phone.
+func bobsDocument(activity, note string, basic pidf.Basic) pidf.Expect {
+	tuple := func(id string, priority float64, contact string, capabilities ...string) pidf.ExpectTuple {
+		return pidf.ExpectTuple{ID: id, Capabilities: capabilities, Basic: basic, Priority: &priority, Contact: contact}
+	}
+	return pidf.Expect{
+		Entity: "bob", Match: pidf.MatchEqual,
+		Person: &pidf.ExpectPerson{Activities: []string{activity}, Note: note},
+		Tuples: []pidf.ExpectTuple{
+			tuple("frh78", 0.5, "sip:bob@example.com", "text", "text/plain"),
+			tuple("fahsaf-hfes-89saf", 0.4, "sip:89991234@64.102.193.98", "audio"),
+		},
+	}
+}
+
+// document asks a message for a document, in checks that do not overlap: of whom
+// it is, the person, the tuples.
+func document(f string, want pidf.Expect) []Check {
+	person := "person is " + strings.Join(want.Person.Activities, ", ")
+	if want.Person.Note != "" {
+		person += ", \"" + want.Person.Note + "\""
+	}
+	var tuples []string
+	for _, t := range want.Tuples {
+		tuples = append(tuples, strings.Join(t.Capabilities, "+")+" "+string(t.Basic))
+	}
+	part := func(name, kind string) Check {
+		return Check{F: f, Name: name, Source: ", the document of " + f + "; RFC 3863, RFC 4479, RFC 4480", holds: compares(want, kind)}
+	}
+	return []Check{
+		part("document is of "+want.Entity, "entity"),
+		part(person, "person"),
+		part("tuples are "+strings.Join(tuples, ", "), "tuple"),
+	}
+}
+
+// compares judges the differences whose place begins with kind.
+func compares(want pidf.Expect, kind string) func(*evidence, *side) (bool, string) {
+	return func(_ *evidence, s *side) (bool, string) {
+		doc, err := pidf.Parse(s.body(), pidf.DefaultLimits())
+		if err != nil {
+			return false, err.Error()
+		}
+		diffs := slices.DeleteFunc(want.Check(doc), func(d pidf.Difference) bool { return !strings.HasPrefix(d.Where, kind) })
+		if len(diffs) == 0 {
+			return true, summary(doc, kind)
+		}
+		var got []string
+		for _, d := range diffs {
+			got = append(got, d.String())
+		}
+		return false, strings.Join(got, "; ")
+	}
+}
+
+// summary is what a document says of entity, person or tuple, in a line.
+func summary(doc pidf.Document, kind string) string {
+	switch kind {
+	case "entity":
+		return doc.Entity
+	case "person":
+		p, _ := doc.Person()
+		words := p.ActivityNames()
+		for _, n := range p.AllNotes() {
+			words = append(words, "\""+strings.TrimSpace(n.Text)+"\"")
+		}
+		return strings.Join(words, ", ")
+	}
+	var tuples []string
+	for _, t := range doc.Tuples {
+		tuples = append(tuples, strings.Join(t.Capabilities.Labels(), "+")+" "+string(t.Basic))
+	}
+	return strings.Join(tuples, ", ")
+}
+
+// isPIDF asks for the media type (RFC 3856 section 6.2); what is in the body is
+// for the document's checks.
+func isPIDF(f string) Check {
+	return Check{F: f, Name: "body is PIDF", Source: "; RFC 3856 section 6.2", holds: func(_ *evidence, s *side) (bool, string) {
+		got := s.get("Content-Type")
+		kind, _, _ := strings.Cut(got, ";")
+		return strings.EqualFold(strings.TrimSpace(kind), "application/pidf+xml"), got
+	}}
+}
+
+func (s *side) body() []byte {
+	if s.message == nil {
+		return nil
+	}
+	return s.message.Body()
+}
+
+func (s *side) get(name string) string {
+	if s.message == nil {
+		return ""
+	}
+	return message.Get(s.message, name)
+}
