@@ -117,7 +117,8 @@ func maxForwards(req *message.Request) (hops int, ok bool) {
 
 // takeRoutes is section 16.4 on a copy of ours: a strict router's rewriting is
 // undone, and the Routes on top that name us are taken out, both of a doubled
-// Record-Route. The last of them tells which connection leads on.
+// Record-Route. The last of them tells which connection leads on, if no Route
+// is left.
 func (p *Proxy) takeRoutes(req *message.Request) (routed sip.Target, err error) {
 	routes := message.Values(req, "Route")
 	if len(routes) > 0 && p.recorded(req.Recipient) {
@@ -140,9 +141,6 @@ func (p *Proxy) takeRoutes(req *message.Request) (routed sip.Target, err error) 
 		routes = routes[1:]
 	}
 	setRoutes(req, routes)
-	if len(routes) > 0 {
-		routed = sip.Target{}
-	}
 	return routed, nil
 }
 

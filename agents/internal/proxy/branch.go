@@ -68,11 +68,11 @@ func (b *branch) send(hop sip.Target) {
 		p.recordRoute(req, r.tx.Source(), hop)
 	}
 	b.rings = false
-	attempt := new(*sip.ClientTx)
-	*attempt = p.cfg.Endpoint.Send(req, hop, func(res *message.Response, err error) {
-		r.do(func() { b.hear(*attempt, res, err) })
+	// An attempt that has ended is silent, but for 2xx: hear never mixes two up.
+	b.tx = p.cfg.Endpoint.Send(req, hop, func(res *message.Response, err error) {
+		r.do(func() { b.hear(res, err) })
 	})
-	b.tx, b.id = *attempt, branchOf(message.Get(req, "Via"))
+	b.id = branchOf(message.Get(req, "Via"))
 	p.loops.put(b.id, r.loop)
 	if req.Method == message.INVITE {
 		b.armTimerC()
@@ -90,11 +90,8 @@ func (b *branch) armTimerC() {
 }
 
 // hear takes one response or failure of an attempt (section 16.7).
-func (b *branch) hear(attempt *sip.ClientTx, res *message.Response, err error) {
+func (b *branch) hear(res *message.Response, err error) {
 	r := b.request
-	if attempt != b.tx {
-		return // of a hop given up before
-	}
 	if b.final != nil {
 		// Late and repeated 2xx go upstream each time (section 16.7 step 5).
 		if res != nil && res.StatusCode/100 == 2 && r.msg.Method == message.INVITE && takeVia(res) {

@@ -27,7 +27,6 @@ func (p *Proxy) Cancel(tx *sip.ServerTx) {
 			return
 		}
 		if !r.started { // nobody has decided yet where it goes
-			r.started = true
 			r.upstream(message.NewResponse(r.tx.Request(), 487, "", sip.NewTag()))
 			return
 		}

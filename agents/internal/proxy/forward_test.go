@@ -20,7 +20,9 @@ func TestCall(t *testing.T) {
 				req.Relay(nil)
 				return
 			}
-			req.Forward(Target{URI: bob.uri(t, "bob", "UDP"), Edit: func(r *message.Request) {
+			uri := bob.uri(t, "bob", "UDP")
+			uri.Headers = mustURI(t, "sip:x@y?Subject=hidden").Headers
+			req.Forward(Target{URI: uri, Edit: func(r *message.Request) {
 				message.Set(r, "P-Asserted-Identity", "<sip:alice@example.com>")
 			}})
 		}
@@ -33,7 +35,7 @@ func TestCall(t *testing.T) {
 	got := tx.Request()
 	if got.Recipient.User != "bob" || got.Recipient.Port != int(bob.Addr("UDP").Port()) || message.Get(got, "Max-Forwards") != "9" ||
 		message.Get(got, "P-Asserted-Identity") == "" || message.Get(got, "Subject") != `one, "two` || len(message.Values(got, "Via")) != 2 ||
-		message.Get(got, "Max-Breadth") != "60" {
+		message.Get(got, "Max-Breadth") != "60" || len(got.Recipient.Headers) != 0 {
 		t.Errorf("forwarded:\n%s", message.Bytes(got))
 	}
 	routes := message.Values(got, "Record-Route")

@@ -33,6 +33,7 @@ func (s *server) ConnectionClosed(sip.Source)                     {}
 type bench struct {
 	t      *testing.T
 	client *sip.Endpoint
+	other  *sip.Endpoint // a second device
 	to     sip.Target
 	cseq   uint32
 }
@@ -52,7 +53,7 @@ func newBench(t *testing.T, r *Registrar) *bench {
 		return e
 	}
 	srv := run(&server{r})
-	return &bench{t: t, client: run(&server{}), to: sip.Target{Transport: "TCP", Addr: srv.Addr("TCP")}}
+	return &bench{t: t, client: run(&server{}), other: run(&server{}), to: sip.Target{Transport: "TCP", Addr: srv.Addr("TCP")}}
 }
 
 func (b *bench) register(callID, expires string, contacts ...string) *message.Response {
@@ -245,16 +246,22 @@ func TestConnectionOfADevice(t *testing.T) {
 	if _, ok := r.Live(alice, contact("sip:b@h")); !ok {
 		t.Error("lost by another connection's end")
 	}
+	b.client, b.other = b.other, b.client
+	b.register("other", "60", "<sip:c@h>")
+	b.client, b.other = b.other, b.client
 	r.Closed(hop.Flow)
-	if _, ok := r.Live(alice, contact("sip:b@h")); ok || len(r.Bindings(alice)) != 2 {
+	if _, ok := r.Live(alice, contact("sip:b@h")); ok || len(r.Bindings(alice)) != 3 {
 		t.Errorf("after the end: live %v, %d bindings", ok, len(r.Bindings(alice)))
+	}
+	if _, ok := r.Live(alice, contact("sip:c@h")); !ok {
+		t.Error("the other device's connection is lost too")
 	}
 	b.register("c", "60", "<sip:b@h>")
 	if _, ok := r.Live(alice, contact("sip:b@h")); !ok {
 		t.Error("registered again, and no connection")
 	}
 	b.register("c", "0", "*")
-	if len(changed) != 4 || len(r.flows) != 0 {
+	if len(changed) != 5 || len(r.flows) != 0 {
 		t.Errorf("changed %q, flows %v", changed, r.flows)
 	}
 }
