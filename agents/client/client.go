@@ -7,18 +7,21 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
-	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"presfed/agents/internal/auth"
 	"presfed/agents/internal/clock"
+	"presfed/agents/internal/dialog"
 	"presfed/agents/internal/message"
+	"presfed/agents/internal/msrp"
 	"presfed/agents/internal/resolve"
 	"presfed/agents/internal/sip"
 	"presfed/agents/internal/wire"
+	"presfed/pidf"
 )
 
 // Config is what a device is made of.
@@ -28,19 +31,26 @@ type Config struct {
 	Password string // empty: challenges cannot be answered
 	// Server is the next hop of every request outside a dialog: host, host:port,
 	// tls:host:port, tcp:host. Empty: the user's domain, by RFC 3263.
-	Server       string
-	Bind         netip.Addr  // own address; zero: 127.0.0.1
-	Port         uint16      // own UDP and TCP port; 0: free ones
-	TLS          *tls.Config // for dialling; nil: no TLS
-	Capabilities string      // parameters of the registered Contact, as ";audio;+sip.message" (RFC 3840)
-	Agent        string      // User-Agent
+	Server   string
+	Bind     netip.Addr  // own address; zero: 127.0.0.1
+	Port     uint16      // own UDP and TCP port; 0: free ones
+	MSRPPort uint16      // own port for sessions; 0: a free one
+	TLS      *tls.Config // for dialling; nil: no TLS
+	// Capabilities are parameters of the registered Contact, as
+	// ";audio;+sip.message" (RFC 3840). Empty: those of a device for messages.
+	Capabilities string
+	Answer       Answer
+	AcceptTypes  []string       // what sessions take; none: text/plain
+	Services     []pidf.Service // tuples of Status; none: one for text messages
+	Dialect      pidf.Dialect   // how Status spells
+	Agent        string         // User-Agent
 	Timers       sip.Timers
-	Tap          wire.Tap
+	Tap          wire.Tap // SIP and MSRP
 	Clock        clock.Clock
 	Log          *slog.Logger
 	Lookup       resolve.Lookup // nil: the machine's DNS
-	// OnEvent hears what happens to the device, in order; it must not block. Nil:
-	// nobody does.
+	// OnEvent hears what happens to the device, in order, one call at a time; it
+	// must neither block nor call the client. Nil: nobody does.
 	OnEvent func(Event)
 }
 
@@ -51,20 +61,38 @@ type Client struct {
 	aor      message.URI
 	server   message.URI
 	endpoint *sip.Endpoint
+	media    *msrp.Endpoint
 	auth     *auth.Client
 	resolver resolve.Resolver
 	clock    clock.Clock
 	log      *slog.Logger
+	telling  sync.Mutex // held while OnEvent is called
 
-	mu   sync.Mutex
-	cseq uint32
-	hops []sip.Target // of the server, found once
-	subs map[string]*Subscription
+	ctx   context.Context // of what the device does by itself; ends with Run
+	end   context.CancelFunc
+	tasks sync.WaitGroup
+
+	publishing chan struct{} // holds one token while no status is being published
+
+	mu           sync.Mutex
+	ended        bool
+	cseq         uint32
+	hops         []sip.Target            // of the server, found once
+	found        map[string][]sip.Target // of dialogs, by URI
+	subs         map[string]*Subscription
+	sessions     map[dialog.ID]*Session
+	registration *kept // nil: not kept
+	published    *published
+	registerID   string // Call-ID of every REGISTER (RFC 3261 section 10.2)
 }
 
 // New binds the device's sockets. Its errors say what of cfg is wrong.
 func New(cfg Config) (*Client, error) {
-	c := &Client{cfg: cfg, clock: cfg.Clock, log: cfg.Log, subs: map[string]*Subscription{}}
+	c := &Client{
+		cfg: cfg, clock: cfg.Clock, log: cfg.Log, subs: map[string]*Subscription{}, sessions: map[dialog.ID]*Session{},
+		found: map[string][]sip.Target{}, publishing: make(chan struct{}, 1),
+	}
+	c.publishing <- struct{}{}
 	if c.clock == nil {
 		c.clock = clock.System
 	}
@@ -79,6 +107,12 @@ func New(cfg Config) (*Client, error) {
 	if c.server, err = resolve.Target(server); err != nil {
 		return nil, err
 	}
+	if _, err = message.ParseParams(c.capabilities()); err != nil {
+		return nil, err
+	}
+	if err = cfg.Answer.valid(); err != nil {
+		return nil, err
+	}
 	c.auth = auth.NewClient(message.Unescape(c.aor.User), cfg.Password)
 	c.resolver = resolve.Resolver{Lookup: cfg.Lookup, Transports: []string{"UDP", "TCP"}}
 	if cfg.TLS != nil {
@@ -90,17 +124,97 @@ func New(cfg Config) (*Client, error) {
 	if !cfg.Bind.IsValid() {
 		c.cfg.Bind = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
+	c.registerID = sip.NewTag() + "@" + c.cfg.Bind.String()
+	c.ctx, c.end = context.WithCancel(context.Background())
+	c.media, err = msrp.Listen(msrp.Config{
+		Listen: netip.AddrPortFrom(c.cfg.Bind, cfg.MSRPPort), Participant: cfg.Name, Tap: cfg.Tap, Clock: cfg.Clock, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	here := netip.AddrPortFrom(c.cfg.Bind, cfg.Port)
 	c.endpoint, err = sip.New(sip.Config{
 		Name: cfg.Name, Bind: c.cfg.Bind, ClientTLS: cfg.TLS, Handler: (*handler)(c), Tap: cfg.Tap,
 		Listen: []sip.Listen{{Transport: "UDP", Addr: here}, {Transport: "TCP", Addr: here}},
 		Timers: cfg.Timers, Clock: cfg.Clock, Log: cfg.Log,
 	})
-	return c, err
+	if err != nil {
+		c.media.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
-// Run serves the device's sockets until ctx ends.
-func (c *Client) Run(ctx context.Context) error { return c.endpoint.Run(ctx) }
+// Run serves the device's sockets until ctx ends, and returns when all that
+// the device started has ended. It says no goodbye: Close does, before.
+func (c *Client) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.endpoint.Run(ctx) })
+	group.Go(func() error { return c.media.Run(ctx) })
+	<-ctx.Done()
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	c.end()
+	err := group.Wait()
+	c.tasks.Wait()
+	c.stopTimers()
+	for _, s := range c.Sessions() {
+		s.finish("the device has ended")
+	}
+	for _, s := range c.Subscriptions() {
+		c.forget(s)
+	}
+	return err
+}
+
+// spawn runs f while Run runs; false if it has ended.
+func (c *Client) spawn(f func(context.Context)) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return false
+	}
+	c.tasks.Go(func() { f(c.ctx) })
+	return true
+}
+
+// stopTimers leaves nothing that would wake after Run.
+func (c *Client) stopTimers() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.subs {
+		s.stop()
+	}
+	for _, s := range c.sessions {
+		s.stop()
+	}
+	c.registration.stop()
+	if c.published != nil {
+		c.published.kept.stop()
+	}
+}
+
+// Close says goodbye: what is kept is removed (PUBLISH and REGISTER with
+// Expires 0), subscriptions and sessions are ended. It goes on past an error
+// and gives all of them. Run goes on.
+func (c *Client) Close(ctx context.Context) error {
+	c.mu.Lock()
+	var ends []func(context.Context) error
+	for _, s := range c.sessions {
+		ends = append(ends, s.Close)
+	}
+	for _, s := range c.subs {
+		ends = append(ends, s.Unsubscribe)
+	}
+	c.mu.Unlock()
+	var errs []error
+	for _, end := range append(ends, c.unpublish, c.unregister) {
+		errs = append(errs, end(ctx))
+	}
+	c.emit(Event{Type: "closed", AOR: c.AOR()})
+	return errors.Join(errs...)
+}
 
 // AOR is the user's address of record.
 func (c *Client) AOR() string { return message.AOR(c.aor) }
@@ -108,154 +222,8 @@ func (c *Client) AOR() string { return message.AOR(c.aor) }
 // Domain is the user's domain.
 func (c *Client) Domain() string { return c.aor.Host }
 
-// RefusedError is a final response that is no success.
-type RefusedError struct {
-	Method   string
-	Response *message.Response
-}
+// Addr is where the device listens for SIP over UDP or TCP.
+func (c *Client) Addr(transport string) netip.AddrPort { return c.endpoint.Addr(transport) }
 
-func (e *RefusedError) Error() string {
-	s := fmt.Sprintf("%s was answered %d %s", e.Method, e.Response.StatusCode, e.Response.Reason)
-	if w := message.Get(e.Response, "Warning"); w != "" {
-		s += " (" + w + ")"
-	}
-	return s
-}
-
-// Status is the response's code.
-func (e *RefusedError) Status() int { return e.Response.StatusCode }
-
-// ErrAuthentication: the server did not accept the credentials, or there were none.
-var ErrAuthentication = errors.New("authentication failed")
-
-// request is a request outside any dialog, from this user.
-func (c *Client) request(method string, uri message.URI, to string) *message.Request {
-	req := message.NewRequest(method, uri)
-	message.Add(req, "Max-Forwards", "70")
-	message.Add(req, "From", message.Address{URI: c.aor}.WithTag(sip.NewTag()).String())
-	message.Add(req, "To", to)
-	message.Add(req, "Call-ID", sip.NewTag()+"@"+c.cfg.Bind.String())
-	message.Add(req, "CSeq", message.CSeq{Seq: c.nextCSeq(), Method: method}.String())
-	if c.cfg.Agent != "" {
-		message.Add(req, "User-Agent", c.cfg.Agent)
-	}
-	return req
-}
-
-func (c *Client) nextCSeq() uint32 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cseq++
-	return c.cseq
-}
-
-// contact is where this device is reached.
-func (c *Client) contact() message.URI {
-	transport := "TCP"
-	if v, ok := message.URIParam(c.server, "transport"); ok && (v == "udp" || v == "UDP") {
-		transport = "UDP"
-	}
-	at := c.endpoint.Addr(transport)
-	host := at.Addr().String()
-	if at.Addr().Is6() {
-		host = "[" + host + "]"
-	}
-	u := message.URI{Scheme: "sip", User: c.aor.User, Host: host, Port: int(at.Port())}
-	if transport == "TCP" {
-		u.UriParams.Add("transport", "tcp")
-	}
-	return u
-}
-
-// targets are the addresses of the next hop, in the order to try.
-func (c *Client) targets(ctx context.Context) ([]sip.Target, error) {
-	c.mu.Lock()
-	known := c.hops
-	c.mu.Unlock()
-	if known != nil {
-		return known, nil
-	}
-	list, err := c.resolver.URI(ctx, c.server)
-	if err != nil {
-		return nil, err
-	}
-	for _, cand := range list {
-		known = append(known, sip.Target{Transport: cand.Transport, Addr: cand.Addr, ServerName: cand.Host})
-	}
-	c.mu.Lock()
-	c.hops = known
-	c.mu.Unlock()
-	return known, nil
-}
-
-// do sends req to the next hop, answers challenges, tries the next address of
-// the server where one fails, and gives the final response: a 2xx, or a
-// *RefusedError beside it. provisional hears the others; it may be nil.
-func (c *Client) do(ctx context.Context, req *message.Request, to []sip.Target, provisional func(*message.Response)) (*message.Response, error) {
-	if to == nil {
-		var err error
-		if to, err = c.targets(ctx); err != nil {
-			return nil, err
-		}
-	}
-	attempt := c.auth.Begin(req)
-	for {
-		res, err := c.failover(ctx, attempt.Request(), to, provisional)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case res.StatusCode/100 == 2:
-			return res, nil
-		case res.StatusCode != 401 && res.StatusCode != 407:
-			return res, &RefusedError{Method: string(req.Method), Response: res}
-		case c.cfg.Password == "":
-			return res, fmt.Errorf("%w: the server asks for a password, and none is given", ErrAuthentication)
-		}
-		if _, err = attempt.Retry(res); err != nil {
-			return res, fmt.Errorf("%w: %w", ErrAuthentication, err)
-		}
-	}
-}
-
-// failover goes through the addresses of the next hop (RFC 3263 section 4.3).
-func (c *Client) failover(ctx context.Context, req *message.Request, to []sip.Target, provisional func(*message.Response)) (res *message.Response, err error) {
-	for i, target := range to {
-		res, err = c.exchange(ctx, message.Clone(req), target, provisional)
-		failed := errors.Is(err, sip.ErrTransport) || errors.Is(err, sip.ErrTimeout) || res != nil && res.StatusCode == 503
-		if !failed || i == len(to)-1 {
-			break
-		}
-		c.log.Info("next address of the server", "failed", target.Addr, "error", err)
-	}
-	return res, err
-}
-
-func (c *Client) exchange(ctx context.Context, req *message.Request, to sip.Target, provisional func(*message.Response)) (*message.Response, error) {
-	type final struct {
-		res *message.Response
-		err error
-	}
-	done := make(chan final, 1)
-	c.endpoint.Send(req, to, func(res *message.Response, err error) {
-		if err == nil && res.StatusCode < 200 {
-			if provisional != nil {
-				provisional(res)
-			}
-			return
-		}
-		select {
-		case done <- final{res, err}:
-		default: // a 2xx that came again
-		}
-	})
-	select {
-	case f := <-done:
-		return f.res, f.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%s: %w", req.Method, context.Cause(ctx))
-	}
-}
-
-// seconds is a duration on the wire, whole.
-func seconds(d time.Duration) string { return fmt.Sprint(int64(d / time.Second)) }
+// MSRPAddr is where the device listens for sessions.
+func (c *Client) MSRPAddr() netip.AddrPort { return c.media.Addr() }

@@ -1,6 +1,11 @@
 package client
 
 import (
+	"errors"
+	"fmt"
+
+	"presfed/agents/internal/message"
+	"presfed/agents/internal/msrp"
 	"presfed/agents/internal/resolve"
 	"presfed/agents/internal/sip"
 )
@@ -11,3 +16,50 @@ var (
 	ErrTransport = sip.ErrTransport     // refused, broken, or not the peer that was meant
 	ErrNoAddress = resolve.ErrNoAddress // the server's name leads nowhere
 )
+
+// ErrAuthentication: the server did not accept the credentials, or there were none.
+var ErrAuthentication = errors.New("authentication failed")
+
+// ErrClosed: the session is over.
+var ErrClosed = errors.New("the session is closed")
+
+// RefusedError is a final response that is no success.
+type RefusedError struct {
+	Method   string
+	Response *message.Response
+}
+
+func (e *RefusedError) Error() string {
+	s := fmt.Sprintf("%s was answered %d %s", e.Method, e.Response.StatusCode, e.Response.Reason)
+	if w := message.Get(e.Response, "Warning"); w != "" {
+		s += " (" + w + ")"
+	}
+	return s
+}
+
+// Status is the response's code.
+func (e *RefusedError) Status() int { return e.Response.StatusCode }
+
+// refusedWith says whether err is a refusal with that status.
+func refusedWith(err error, status int) bool {
+	var refused *RefusedError
+	return errors.As(err, &refused) && refused.Status() == status
+}
+
+// failed tells that something did not work, with the peer's code where it was
+// the peer who refused, SIP's or MSRP's.
+func (c *Client) failed(e Event, what string, err error) {
+	e.Type, e.Reason = "failed", err.Error()
+	if what != "" {
+		e.Reason = what + ": " + e.Reason
+	}
+	var refused *RefusedError
+	var stopped *msrp.StatusError
+	switch {
+	case errors.As(err, &refused):
+		e.Code = refused.Status()
+	case errors.As(err, &stopped):
+		e.Code = stopped.Code
+	}
+	c.emit(e)
+}

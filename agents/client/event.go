@@ -5,7 +5,8 @@ import "time"
 // Event is something that happened to a device, as it is printed: one line, or
 // one JSON object. Fields that do not apply are left out.
 type Event struct {
-	Type string    `json:"type"` // ready, registered, published, presence, im, sent, failed, closed
+	// ready, registered, published, presence, im, session, sent, failed, closed
+	Type string    `json:"type"`
 	Time time.Time `json:"time"`
 
 	AOR     string `json:"aor,omitempty"`
@@ -13,20 +14,25 @@ type Event struct {
 	ETag    string `json:"etag,omitempty"`
 
 	Entity      string `json:"entity,omitempty"`
-	State       string `json:"state,omitempty"`  // of the subscription
+	State       string `json:"state,omitempty"`  // of the subscription or session; im: established, early
 	Reason      string `json:"reason,omitempty"` // why it ended, or why something failed
 	ContentType string `json:"content_type,omitempty"`
 	Body        string `json:"body,omitempty"`
 
 	From string `json:"from,omitempty"`
-	Via  string `json:"via,omitempty"` // im: page or session
+	Peer string `json:"peer,omitempty"` // the other end of a session, or whom something was sent to
+	Via  string `json:"via,omitempty"`  // im, sent: page or session
 	Text string `json:"text,omitempty"`
 	Code int    `json:"code,omitempty"`
 }
 
+// emit tells an event; one call at a time.
 func (c *Client) emit(e Event) {
-	if c.cfg.OnEvent != nil {
-		e.Time = c.clock.Now()
-		c.cfg.OnEvent(e)
+	if c.cfg.OnEvent == nil {
+		return
 	}
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	e.Time = c.clock.Now()
+	c.cfg.OnEvent(e)
 }

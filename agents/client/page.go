@@ -15,10 +15,10 @@ func (c *Client) Page(ctx context.Context, target, contentType string, body []by
 	}
 	req := c.request(message.MESSAGE, uri, message.Address{URI: uri}.String())
 	message.SetBody(req, contentType, body)
-	res, err := c.do(ctx, req, nil, nil)
+	res, err := c.do(ctx, req, nil, hears{})
 	if err != nil {
 		return err
 	}
-	c.emit(Event{Type: "sent", Via: "page", Entity: message.AOR(uri), Code: res.StatusCode})
+	c.emit(Event{Type: "sent", Via: "page", Peer: message.AOR(uri), Code: res.StatusCode})
 	return nil
 }

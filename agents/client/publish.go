@@ -38,7 +38,7 @@ func (c *Client) Publish(ctx context.Context, p Publication) (etag string, grant
 	if len(p.Body) > 0 {
 		message.SetBody(req, contentType, p.Body)
 	}
-	res, err := c.do(ctx, req, nil, nil)
+	res, err := c.lasting(ctx, req, nil)
 	if err != nil {
 		return "", 0, err
 	}

@@ -1,7 +1,9 @@
 package client
 
 import (
+	"slices"
 	"strings"
+	"time"
 
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/sip"
@@ -11,7 +13,7 @@ import (
 type handler Client
 
 // allowed are the methods a device takes.
-const allowed = "OPTIONS, NOTIFY, MESSAGE"
+const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE"
 
 func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	c := (*Client)(h)
@@ -31,13 +33,17 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	}
 	switch string(req.Method) {
 	case message.OPTIONS:
-		reply(200, "Allow", allowed, "Accept", "text/plain, application/pidf+xml", "Allow-Events", "presence")
+		reply(200, "Allow", allowed, "Accept", "application/sdp, text/plain, application/pidf+xml", "Allow-Events", "presence")
 	case message.NOTIFY:
 		c.notified(req, reply)
 	case message.MESSAGE:
 		c.paged(req, reply)
+	case message.INVITE:
+		c.invited(tx, reply)
+	case message.BYE:
+		c.byed(req, reply)
 	case message.CANCEL:
-		reply(481)
+		c.cancelled(tx, reply)
 	default:
 		reply(405, "Allow", allowed)
 	}
@@ -59,10 +65,24 @@ func (c *Client) paged(req *message.Request, reply func(int, ...string)) {
 	c.emit(Event{Type: "im", From: message.AOR(from.URI), Via: "page", ContentType: strings.TrimSpace(contentType), Text: string(req.Body())})
 }
 
-func (h *handler) ServeAck(*message.Request, sip.Source) {}
+func (h *handler) ServeAck(ack *message.Request, _ sip.Source) { (*Client)(h).acknowledged(ack) }
 
 func (h *handler) ServeResponse(res *message.Response, from sip.Source) {
 	h.log.Debug("stray response", "call_id", message.CallID(res), "status", res.StatusCode, "peer", from.Remote)
 }
 
-func (h *handler) ConnectionClosed(sip.Source) {}
+// ConnectionClosed: the server reaches this device by the connection that it
+// registered on, so a new one is made by registering again.
+func (h *handler) ConnectionClosed(from sip.Source) {
+	c := (*Client)(h)
+	c.mu.Lock()
+	k, ended := c.registration, c.ended
+	ours := slices.ContainsFunc(c.hops, func(t sip.Target) bool { return t.Addr == from.Remote })
+	c.mu.Unlock()
+	if ours && !ended {
+		k.soon(reconnectTime)
+	}
+}
+
+// reconnectTime is how long a server that went away is left in peace.
+const reconnectTime = time.Second

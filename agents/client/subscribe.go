@@ -1,16 +1,17 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
 
+	"presfed/agents/internal/clock"
+	"presfed/agents/internal/dialog"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/resolve"
+	"presfed/agents/internal/sip"
 )
 
 // SubscribeOptions say what to watch for.
@@ -23,24 +24,23 @@ type SubscribeOptions struct {
 // Subscription is the subscriber's half of one (RFC 6665). It is refreshed
 // until Unsubscribe or the notifier ends it.
 type Subscription struct {
-	client *Client
-	opts   SubscribeOptions
-	target message.URI
-	callID string
-	local  message.Address
-
-	mu      sync.Mutex
-	remote  message.Address // To of our requests; its tag from the first NOTIFY
-	contact message.URI     // the remote target
-	routes  []string
-	seen    uint32 // highest CSeq of a NOTIFY
-	state   string // "" before the first NOTIFY
-	refresh interface{ Stop() bool }
-	ended   chan struct{}
+	*within
+	opts     SubscribeOptions
+	target   message.URI
+	asked    *message.Request // the first SUBSCRIBE
+	byNotify bool             // the dialog is the one a NOTIFY made
+	state    string           // "" before the first NOTIFY
+	until    time.Time        // when it ends if nothing renews it
+	refresh  clock.Timer
+	silence  clock.Timer // Timer N: a NOTIFY is due (section 4.1.2.4)
+	ended    chan struct{}
 }
 
 // Done is closed when the subscription is over.
 func (s *Subscription) Done() <-chan struct{} { return s.ended }
+
+// Target is whom it watches.
+func (s *Subscription) Target() string { return message.AOR(s.target) }
 
 // State is active, pending or terminated; "" before the first NOTIFY.
 func (s *Subscription) State() string {
@@ -56,22 +56,16 @@ func (c *Client) Subscribe(ctx context.Context, target string, opts SubscribeOpt
 	if err != nil {
 		return nil, err
 	}
-	if opts.Event == "" {
-		opts.Event = "presence"
-	}
-	if opts.Accept == "" {
-		opts.Accept = "application/pidf+xml"
-	}
+	opts.Event = cmp.Or(opts.Event, "presence")
+	opts.Accept = cmp.Or(opts.Accept, "application/pidf+xml")
 	req := c.request(message.SUBSCRIBE, uri, message.Address{URI: uri}.String())
-	s := &Subscription{client: c, opts: opts, target: uri, callID: message.CallID(req), remote: message.Address{URI: uri}, ended: make(chan struct{})}
-	if s.local, err = message.From(req); err != nil {
-		return nil, err
-	}
-	s.complete(req, opts.Expires)
+	s := &Subscription{within: newWithin(c), opts: opts, target: uri, ended: make(chan struct{})}
+	s.complete(opts.Expires)(req)
+	s.asked = message.Clone(req)
 	c.mu.Lock()
-	c.subs[s.callID] = s // before it is sent: a NOTIFY may overtake the 2xx (section 4.1.2.4)
+	c.subs[message.CallID(req)] = s // before it is sent: a NOTIFY may overtake the 2xx (section 4.1.2.4)
 	c.mu.Unlock()
-	res, err := c.do(ctx, req, nil, nil)
+	res, err := c.lasting(ctx, req, nil)
 	if err != nil {
 		c.forget(s)
 		return nil, err
@@ -80,11 +74,13 @@ func (c *Client) Subscribe(ctx context.Context, target string, opts SubscribeOpt
 	return s, nil
 }
 
-func (s *Subscription) complete(req *message.Request, expires time.Duration) {
-	message.Add(req, "Event", s.opts.Event)
-	message.Add(req, "Accept", s.opts.Accept)
-	message.Add(req, "Expires", seconds(expires))
-	message.Add(req, "Contact", message.Address{URI: s.client.contact()}.String())
+func (s *Subscription) complete(expires time.Duration) func(*message.Request) {
+	return func(req *message.Request) {
+		message.Add(req, "Event", s.opts.Event)
+		message.Add(req, "Accept", s.opts.Accept)
+		message.Add(req, "Expires", seconds(expires))
+		message.Add(req, "Contact", message.Address{URI: s.client.contact()}.String())
+	}
 }
 
 // answered takes a 2xx: how long the subscription lasts, and where it lives if
@@ -92,35 +88,88 @@ func (s *Subscription) complete(req *message.Request, expires time.Duration) {
 func (s *Subscription) answered(res *message.Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if to, err := message.To(res); err == nil && s.remote.Tag() == "" {
-		s.remote = to
-		if contact, err := message.AddressOf(res, "Contact"); err == nil {
-			s.contact = contact.URI
+	if s.d == nil {
+		if !message.Has(res, "Contact") { // COMPAT: it must be there; until a NOTIFY brings one, the user's own URI
+			res = message.CloneResponse(res)
+			message.Add(res, "Contact", message.Address{URI: s.target}.String())
 		}
-		s.routes = message.Raw(res, "Record-Route")
-		slices.Reverse(s.routes)
+		d, err := dialog.UAC(s.asked, res)
+		if err != nil {
+			s.client.log.Info("a 2xx that makes no dialog", "target", s.target.String(), "error", err)
+		}
+		s.d = d
+	}
+	if cseq, err := message.CSeqOf(res); err == nil && s.d != nil {
+		s.d.LocalSeq = max(s.d.LocalSeq, cseq.Seq)
+	}
+	if s.state == "" || s.opts.Expires == 0 {
+		s.expect()
 	}
 	if n, ok := message.Seconds(res, "Expires"); ok && n > 0 {
 		s.schedule(time.Duration(n) * time.Second)
 	}
 }
 
+// expect ends the subscription if no NOTIFY comes in the time of Timer N. The
+// lock is held.
+func (s *Subscription) expect() {
+	if s.silence != nil {
+		s.silence.Stop()
+	}
+	if s.state == "terminated" {
+		return
+	}
+	t1 := cmp.Or(s.client.cfg.Timers.T1, sip.DefaultTimers.T1)
+	s.silence = s.client.clock.AfterFunc(64*t1, func() { s.over("no NOTIFY came") })
+}
+
 // schedule refreshes well before the end. The lock is held.
 func (s *Subscription) schedule(lasts time.Duration) {
+	s.until = s.client.clock.Now().Add(lasts)
+	s.renewIn(ahead(lasts))
+}
+
+func (s *Subscription) renewIn(d time.Duration) {
 	if s.refresh != nil {
 		s.refresh.Stop()
 	}
 	if s.state == "terminated" || s.opts.Expires == 0 {
 		return
 	}
-	ahead := max(lasts*4/5, lasts-30*time.Second)
-	s.refresh = s.client.clock.AfterFunc(ahead, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 32*time.Second)
-		defer cancel()
-		if err := s.again(ctx, s.opts.Expires); err != nil {
-			s.client.log.Warn("subscription not refreshed", "target", s.target.String(), "error", err)
-		}
-	})
+	s.refresh = s.client.clock.AfterFunc(d, func() { s.client.spawn(s.renew) })
+}
+
+// ahead is when what lasts that long is renewed.
+func ahead(lasts time.Duration) time.Duration { return max(lasts*4/5, lasts-30*time.Second) }
+
+// renewTime bounds one attempt to renew something.
+const renewTime = 32 * time.Second
+
+// renew refreshes. A failure that does not end the subscription leaves it as it
+// is until its time is up (section 4.1.2.2), so it is tried again.
+func (s *Subscription) renew(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, renewTime)
+	defer cancel()
+	s.mu.Lock()
+	expires := s.opts.Expires
+	s.mu.Unlock()
+	if expires == 0 {
+		return
+	}
+	err := s.again(ctx, expires)
+	if err == nil || ctx.Err() == context.Canceled {
+		return
+	}
+	s.client.log.Warn("subscription not refreshed", "target", s.target.String(), "error", err)
+	s.mu.Lock()
+	left := s.until.Sub(s.client.clock.Now())
+	if left > 0 {
+		s.renewIn(min(left, 5*time.Second))
+	}
+	s.mu.Unlock()
+	if left <= 0 {
+		s.over("timeout")
+	}
 }
 
 // Unsubscribe ends the subscription (RFC 6665 section 4.1.2.3); the NOTIFY that
@@ -139,26 +188,16 @@ func (s *Subscription) Unsubscribe(ctx context.Context) error {
 	return s.again(ctx, 0)
 }
 
-// again sends a SUBSCRIBE within the dialog. A 481 ends the subscription.
+// ends are the responses to a refresh that end the subscription (RFC 6665
+// section 4.1.2.2; RFC 5057 section 5.3).
+var ends = []int{404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604}
+
+// again sends a SUBSCRIBE within the dialog.
 func (s *Subscription) again(ctx context.Context, expires time.Duration) error {
-	c := s.client
-	s.mu.Lock()
-	uri := s.contact
-	if uri.Host == "" {
-		uri = s.target
-	}
-	req := c.request(message.SUBSCRIBE, uri, s.remote.String())
-	message.Set(req, "From", s.local.String())
-	message.Set(req, "Call-ID", s.callID)
-	for _, r := range s.routes {
-		message.Add(req, "Route", r)
-	}
-	s.mu.Unlock()
-	s.complete(req, expires)
-	res, err := c.do(ctx, req, nil, nil)
+	res, err := s.send(ctx, message.SUBSCRIBE, s.complete(expires))
 	var refused *RefusedError
-	if errors.As(err, &refused) && refused.Status() == 481 {
-		s.end("the notifier does not know the subscription")
+	if errors.As(err, &refused) && slices.Contains(ends, refused.Status()) {
+		s.over(refused.Response.Reason)
 	}
 	if err != nil {
 		return err
@@ -167,82 +206,9 @@ func (s *Subscription) again(ctx context.Context, expires time.Duration) error {
 	return nil
 }
 
-// notified takes a NOTIFY (RFC 6665 section 4.1.3).
-func (c *Client) notified(req *message.Request, reply func(int, ...string)) {
-	c.mu.Lock()
-	s := c.subs[message.CallID(req)]
-	c.mu.Unlock()
-	to, err := message.To(req)
-	if err != nil || s == nil || to.Tag() != s.local.Tag() {
-		reply(481)
-		return
-	}
-	event, _, _ := strings.Cut(message.Get(req, "Event"), ";")
-	if !strings.EqualFold(strings.TrimSpace(event), s.opts.Event) {
-		reply(489, "Allow-Events", s.opts.Event)
-		return
-	}
-	state, params, err := subscriptionState(req)
-	if err != nil {
-		reply(400)
-		return
-	}
-	cseq, _ := message.CSeqOf(req)
+// over ends the subscription and says so, unless a NOTIFY did.
+func (s *Subscription) over(reason string) {
 	s.mu.Lock()
-	from, _ := message.From(req)
-	if tag := s.remote.Tag(); tag != "" && s.seen > 0 && tag != from.Tag() {
-		s.mu.Unlock()
-		reply(481) // another fork of our SUBSCRIBE: one subscription is enough (section 4.4.1)
-		return
-	}
-	if cseq.Seq <= s.seen {
-		s.mu.Unlock()
-		reply(500) // RFC 3261 section 12.2.2: out of order
-		return
-	}
-	s.seen, s.state, s.remote = cseq.Seq, state, message.Address{URI: from.URI, Params: from.Params, Display: from.Display}
-	if contact, err := message.AddressOf(req, "Contact"); err == nil {
-		s.contact = contact.URI
-	}
-	if rr := message.Raw(req, "Record-Route"); len(rr) > 0 { // section 4.3: the route set comes with NOTIFY
-		s.routes = rr
-	}
-	if v, ok := params.Get("expires"); ok {
-		if n, err := strconv.ParseUint(v, 10, 32); err == nil && n > 0 {
-			s.schedule(time.Duration(n) * time.Second)
-		}
-	}
-	s.mu.Unlock()
-	reply(200)
-	reason, _ := params.Get("reason")
-	e := Event{Type: "presence", Entity: message.AOR(s.target), State: state, Reason: reason}
-	if len(req.Body()) > 0 {
-		e.ContentType, e.Body = message.Get(req, "Content-Type"), string(req.Body())
-	}
-	c.emit(e)
-	if state == "terminated" {
-		s.end(reason)
-	}
-}
-
-func subscriptionState(req *message.Request) (state string, params message.Params, err error) {
-	v := message.Get(req, "Subscription-State")
-	state, rest, found := strings.Cut(v, ";")
-	state = strings.ToLower(strings.TrimSpace(state))
-	if state == "" {
-		return "", nil, &message.ParseError{Status: 400, Where: "Subscription-State", What: "missing"}
-	}
-	if found {
-		params, err = message.ParseParams(";" + rest)
-	}
-	return state, params, err
-}
-
-func (s *Subscription) end(reason string) {
-	s.mu.Lock()
-	if s.refresh != nil {
-		s.refresh.Stop()
-	}
 	was := s.state
 	s.state = "terminated"
 	s.mu.Unlock()
@@ -251,14 +217,40 @@ func (s *Subscription) end(reason string) {
 	}
 }
 
+// stop lets no timer wake any more.
+func (s *Subscription) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range []clock.Timer{s.refresh, s.silence} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+}
+
 // forget takes the subscription out; false if it was out already.
 func (c *Client) forget(s *Subscription) bool {
+	id := message.CallID(s.asked)
+	c.mu.Lock()
+	known := c.subs[id] == s
+	if known {
+		delete(c.subs, id)
+	}
+	c.mu.Unlock()
+	if known {
+		s.stop()
+		close(s.ended)
+	}
+	return known
+}
+
+// Subscriptions are those that are not over, in no order.
+func (c *Client) Subscriptions() []*Subscription {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.subs[s.callID] != s {
-		return false
+	var all []*Subscription
+	for _, s := range c.subs {
+		all = append(all, s)
 	}
-	delete(c.subs, s.callID)
-	close(s.ended)
-	return true
+	return all
 }

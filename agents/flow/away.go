@@ -1,5 +1,7 @@
 package flow
 
+import "presfed/pidf"
+
 // away is 4.1.2.
 func away() Flow {
 	return build(Flow{
@@ -10,7 +12,7 @@ func away() Flow {
 			document("F3", bobsDocument("away", "I am Away from my computer now", "open")),
 			document("F4", bobsDocument("away", "I am Away from my computer now", "open")),
 		),
-		standing: watching,
+		standing: watching, prepare: parts(partitioned, watches), act: bobIs(pidf.StatusAway, "I am Away from my computer now"),
 	})
 }
 

@@ -1,5 +1,7 @@
 package flow
 
+import "presfed/pidf"
+
 // doNotDisturb is 4.1.3. Its drawn document still shows the person of 4.1.2; what
 // it is about is that every tuple is closed.
 func doNotDisturb() Flow {
@@ -11,6 +13,6 @@ func doNotDisturb() Flow {
 			document("F3", bobsDocument("do-not-disturb", "", "closed")),
 			document("F4", bobsDocument("do-not-disturb", "", "closed")),
 		),
-		standing: watching,
+		standing: watching, prepare: parts(partitioned, watches), act: bobIs(pidf.StatusDND, ""),
 	})
 }

@@ -30,6 +30,8 @@ type Flow struct {
 
 	// standing are dialogs that the set-up opened and the flow goes on in.
 	standing []standing
+	prepare  part // makes true what Needs says
+	act      part
 }
 
 // Message is one arrow of the drawing.

@@ -1,5 +1,7 @@
 package flow
 
+import "context"
+
 // instantMessage is 4.1.4.
 func instantMessage() Flow {
 	return build(Flow{
@@ -32,6 +34,12 @@ func instantMessage() Flow {
 			one("F2", requestURI("bob", ServerB), recordRoute(ServerA), asserted("alice")),
 			one("F3", allows("bob", "alice", "")),
 			one("F4", describesMessages, pathOf(BobPC)),
+		),
+		prepare: registered(AlicePC, BobPC, BobPhone),
+		act: parts(
+			act(AlicePC, func(ctx context.Context, a Actor) error { return a.IM(ctx, "bob", "R u there") }),
+			act(BobPC, func(ctx context.Context, a Actor) error { return a.Reply(ctx, "alice", "Yes, I am here") }),
+			act(AlicePC, func(ctx context.Context, a Actor) error { return a.Bye(ctx, "bob") }),
 		),
 	})
 }

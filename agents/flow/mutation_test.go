@@ -244,6 +244,6 @@ func TestSwapped(t *testing.T) {
 	a.out.Raw, b.out.Raw = b.out.Raw, a.out.Raw
 	a.in.Raw, b.in.Raw = b.in.Raw, a.in.Raw
 	if v := s.judge().Verdict; v.OK {
-		t.Error(fmt.Sprintf("%+v", v))
+		t.Errorf("%+v", v)
 	}
 }

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ const Stdin = "-"
 
 // Sources are what a trace is read from, by what they turned out to be.
 type Sources struct {
-	Files   []string // JSON lines; Stdin among them
+	Files   []string // JSON lines or captures; Stdin among them
 	Sockets []string // control sockets of running roles
 }
 
@@ -80,15 +81,19 @@ func (s Sources) Open(ctx context.Context, stdin io.Reader) (*Capture, error) {
 }
 
 func openFile(name string, stdin io.Reader) (*Capture, error) {
-	if name == Stdin {
-		return Read(stdin)
+	if name != Stdin {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		stdin = f
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
+	in := bufio.NewReader(stdin)
+	if head, _ := in.Peek(4); isCapture(head) {
+		return ReadCapture(in)
 	}
-	defer f.Close()
-	return Read(f)
+	return Read(in)
 }
 
 func (c *Capture) merge(other *Capture) {

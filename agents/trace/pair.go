@@ -138,7 +138,9 @@ func (p *pairing) nameMethods(messages []Message) []Message {
 			continue
 		}
 		request := msrpKey{m.Transaction, m.Dst, m.Src}
-		m.Method = p.pending[request]
+		if m.Method == "" {
+			m.Method = p.pending[request]
+		}
 		delete(p.pending, request)
 	}
 	return messages

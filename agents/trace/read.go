@@ -3,6 +3,7 @@ package trace
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,7 +127,11 @@ func (c *Capture) Messages() []Message {
 	for addr, name := range c.names {
 		p.add(name, addr)
 	}
-	messages := append(p.nameMethods(p.pair(c.Records)), c.paired...)
+	messages := append(p.pair(c.Records), c.paired...)
 	slices.SortStableFunc(messages, func(a, b Message) int { return a.Time.Compare(b.Time) })
-	return messages
+	for i := range messages {
+		m := &messages[i]
+		m.From, m.To = cmp.Or(m.From, p.name(m.Src)), cmp.Or(m.To, p.name(m.Dst))
+	}
+	return p.nameMethods(messages)
 }

@@ -59,6 +59,7 @@ func newRoot(con *console) *cobra.Command {
 	root.AddCommand(
 		newCertsCmd(con),
 		newCompletionCmd(con, runCompletion),
+		newDirectoryCmd(con),
 		newManCmd(con, runMan),
 		newOptionsCmd(con, runOptions),
 		newPublishCmd(con, runPublish),

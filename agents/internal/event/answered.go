@@ -20,7 +20,7 @@ func (n *Notifier) answered(s *Subscription, o Outcome, final bool) {
 	case o.Err != nil || ends(o.Status):
 		n.cfg.Log.Info("subscription removed", "resource", s.rec.Resource, "watcher", s.rec.Watcher, "call_id", s.rec.CallID, "status", o.Status, "error", o.Err)
 		n.drop(s, "NOTIFY failed "+strconv.Itoa(o.Status))
-	case final:
+	case final && (o.Status < 300 || !s.durable):
 		n.drop(s, s.reason)
 	case o.Status < 300:
 		s.failures = 0
@@ -29,6 +29,8 @@ func (n *Notifier) answered(s *Subscription, o Outcome, final bool) {
 		// The subscription stays (RFC 5057); what did not arrive is told later.
 		n.tryAgain(s, max(o.RetryAfter, n.cfg.Retry<<min(s.failures, 6)))
 		s.failures++
+	case final:
+		n.drop(s, s.reason)
 	default: // refused for good; the next change tries anew
 		s.full = true
 		n.pump(s)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +22,8 @@ func expect(t *testing.T, got, want string) {
 func TestASubscriptionFromBeginningToEnd(t *testing.T) {
 	s := newServer(t, nil)
 	bob := newUA(t, loopback, nil)
-	res := bob.call(s.addr(), bob.subscribe("a", 1, "Event: presence;id=7", "Record-Route: <sip:"+bob.addr().String()+";lr>")...)
+	contact := strings.Replace(bob.contact(), ">", "?Subject=no>", 1) // header fields are not for a Request-URI
+	res := bob.call(s.addr(), bob.subscribe("a", 1, "Event: presence;id=7", "Contact: "+contact, "Record-Route: <sip:"+bob.addr().String()+";lr>")...)
 	if res.StatusCode != 200 || message.Get(res, "Expires") != "600" || message.Get(res, "Contact") != s.contact() || !message.Has(res, "Record-Route") {
 		t.Fatalf("answer:\n%s", message.Bytes(res))
 	}
@@ -79,6 +81,7 @@ func TestQuestions(t *testing.T) {
 		{423, "Min-Expires", "60", []string{"Expires: 59"}},
 		{400, "", "", []string{"Expires: soon"}},
 		{400, "", "", []string{"Event: presence;=1"}},
+		{400, "", "", []string{`Event: presence;id="a;b"`}},
 		{406, "", "", []string{"Accept: application/xpidf+xml, text/*;q=0"}},
 		{400, "", "", []string{"Contact:"}},
 		{400, "", "", []string{"Contact: <sip:a@h>, <sip:b@h>"}},

@@ -63,11 +63,11 @@ func (n *Notifier) pump(subs ...*Subscription) (sent int) {
 			short = append(short, s)
 		}
 	}
-	if len(short) > 0 && !n.reserve(short) {
-		return 0
+	if len(short) > 0 {
+		n.reserve(short)
 	}
 	for _, s := range due {
-		if n.enter(s) {
+		if s.due() && n.enter(s) { // unless its numbers could not be reserved
 			n.send(s)
 			sent++
 		}
@@ -76,8 +76,9 @@ func (n *Notifier) pump(subs ...*Subscription) (sent int) {
 }
 
 // reserve sets the next CSeq numbers aside, for all in one write. Where that
-// fails nothing is sent: a number must not be used twice after a restart.
-func (n *Notifier) reserve(subs []*Subscription) bool {
+// fails they are tried again later: a number must not be used twice after a
+// restart.
+func (n *Notifier) reserve(subs []*Subscription) {
 	err := Commit(n.cfg.Store, func(tx *state.Tx) error {
 		for _, s := range subs {
 			if err := tx.ReserveCSeq(state.Notifier, s.rec.ID, s.cseq+reservation); err != nil {
@@ -96,7 +97,6 @@ func (n *Notifier) reserve(subs []*Subscription) bool {
 	if err != nil {
 		n.cfg.Log.Error("no CSeq numbers for NOTIFY", "subscriptions", len(subs), "error", err)
 	}
-	return err == nil
 }
 
 func (n *Notifier) send(s *Subscription) {

@@ -82,6 +82,9 @@ func EventOf(m message.Message) (Header, error) {
 	}
 	params, err := message.ParseParams(";" + rest)
 	h.ID, _ = params.Get("id")
+	if err == nil && strings.ContainsAny(h.ID, " \t\";,<>()@:\\/[]?={}") { // it has to be a token: we write it back
+		err = &message.ParseError{Status: 400, Where: "Event", What: "an id that is no token"}
+	}
 	return h, err
 }
 

@@ -134,6 +134,13 @@ func (s *Subscription) aim(req *message.Request) error {
 	if len(contacts) != 1 || contacts[0].URI.Scheme != "sip" && contacts[0].URI.Scheme != "sips" {
 		return &message.ParseError{Status: 400, Where: "Contact", What: "want one sip or sips URI"}
 	}
-	s.rec.Target = contacts[0].URI.String()
+	s.rec.Target = targetOf(contacts[0].URI)
 	return nil
+}
+
+// targetOf is a Contact's URI as a Request-URI: without header fields (RFC 3261
+// section 19.1.1).
+func targetOf(u message.URI) string {
+	u.Headers = nil
+	return u.String()
 }

@@ -128,7 +128,7 @@ func advance(rec *state.Subscription, req *message.Request, inTime bool) error {
 	}
 	switch {
 	case len(contacts) == 1:
-		rec.Target = contacts[0].URI.String()
+		rec.Target = targetOf(contacts[0].URI)
 	case len(contacts) > 1 || rec.RemoteTag == "":
 		return &message.ParseError{Status: 400, Where: "Contact", What: "want one"}
 	}

@@ -34,6 +34,8 @@ func (e *Endpoint) newConn(nc net.Conn, hop string) *conn {
 	}
 	c.out.init()
 	wait := e.cfg.Limits.Unbound
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.lonely = e.cfg.Clock.AfterFunc(wait, func() { c.closeIfLonely(fmt.Errorf("no session within %s", wait)) })
 	return c
 }

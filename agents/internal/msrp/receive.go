@@ -20,7 +20,7 @@ func (in *reception) write(p []byte) *StatusError {
 		return in.give(&StatusError{Code: StatusMalformed}, errors.New("msrp: bytes behind the end"))
 	case size > 0 && end > size:
 		return in.give(&StatusError{Code: StatusStop}, ErrTooLarge)
-	case in.mem != nil && !in.s.reserve(in.mem.grow(end)):
+	case in.mem != nil && !in.s.reserve(in.mem, end):
 		return in.give(&StatusError{Code: StatusStop}, ErrLimit)
 	}
 	if _, err := in.sink.WriteAt(p, in.at); err != nil {
@@ -118,13 +118,15 @@ func (s *Session) abort(id string) {
 	}
 }
 
-// reserve books memory for messages; false: there is no more to be had.
-func (s *Session) reserve(n int64) bool {
+// reserve books memory for a message; false: there is no more to be had.
+func (s *Session) reserve(m *memory, end int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.buffered+n > s.e.cfg.Limits.Buffer {
+	more := m.more(end)
+	if s.buffered+more > s.e.cfg.Limits.Buffer {
 		return false
 	}
-	s.buffered += n
+	s.buffered += more
+	m.size += more
 	return true
 }

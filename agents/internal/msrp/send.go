@@ -163,20 +163,17 @@ func (m *message) sendAll(ctx context.Context) error {
 		}
 		r := ByteRange{Start: at + 1, End: at + int64(n), Total: m.total}
 		if err != nil {
-			if m.stopped() {
-				return m.failure.Err
-			}
-			// The message is given up: its peer must not wait for the rest.
-			abort, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.s.e.cfg.Limits.Write)
-			defer cancel()
-			return errors.Join(err, m.chunk(abort, buf[:n], r, Abort))
+			return m.giveUp(ctx, err, buf[:n], r)
 		}
 		flag := More
 		if last {
 			flag = Last
 		}
 		if err := m.chunk(ctx, buf[:n], r, flag); err != nil {
-			return err
+			if at == 0 || ctx.Err() == nil {
+				return err
+			}
+			return m.giveUp(ctx, err, buf[:n], r)
 		}
 		at += int64(n)
 		m.sent.Size = at
@@ -184,6 +181,17 @@ func (m *message) sendAll(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// giveUp sends what is at hand as the last chunk of an unfinished message: its
+// peer must not wait for the rest. It returns why.
+func (m *message) giveUp(ctx context.Context, why error, body []byte, r ByteRange) error {
+	if m.stopped() {
+		return m.failure.Err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.s.e.cfg.Limits.Write)
+	defer cancel()
+	return errors.Join(why, m.chunk(ctx, body, r, Abort))
 }
 
 // stopped: a chunk was refused or lost. RFC 4975 sections 7.3.2 and 10.5: no

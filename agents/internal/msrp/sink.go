@@ -20,15 +20,13 @@ type memory struct {
 	size  int64 // booked with the session
 }
 
-// grow says how much more memory it takes to hold end bytes, and counts it.
-func (m *memory) grow(end int64) int64 {
+// more is how much memory it takes beyond size to hold end bytes: twice as
+// much each time, so that a message is copied a few times only.
+func (m *memory) more(end int64) int64 {
 	if end <= m.size {
 		return 0
 	}
-	// Twice as much each time, so that a message is copied a few times only.
-	more := max(end, min(2*m.size, end+1<<20)) - m.size
-	m.size += more
-	return more
+	return max(end, min(2*m.size, end+1<<20)) - m.size
 }
 
 func (m *memory) WriteAt(p []byte, off int64) (int, error) {

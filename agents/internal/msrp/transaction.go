@@ -26,25 +26,27 @@ type transaction struct {
 	// is its response recorded: the response may be read before that.
 	recorded chan struct{}
 
-	once  sync.Once
 	mu    sync.Mutex
 	timer clock.Timer
 	over  bool
 }
 
-// finish is called once with how it ended.
+// finish is how it ended; only the first call counts. No lock is held while
+// done runs: it may take queued frames back, this one among them.
 func (t *transaction) finish(o Outcome) {
-	t.once.Do(func() {
-		t.mu.Lock()
-		t.over = true
-		if t.timer != nil {
-			t.timer.Stop()
-		}
-		t.mu.Unlock()
-		o.MessageID, o.Transaction, o.Range = t.outcome.MessageID, t.outcome.Transaction, t.outcome.Range
-		t.session.note(o)
-		t.done(o)
-	})
+	t.mu.Lock()
+	first := !t.over
+	t.over = true
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	t.mu.Unlock()
+	if !first {
+		return
+	}
+	o.MessageID, o.Transaction, o.Range = t.outcome.MessageID, t.outcome.Transaction, t.outcome.Range
+	t.session.note(o)
+	t.done(o)
 }
 
 // begin awaits a response, unless none can come. The frame is not sent yet.
