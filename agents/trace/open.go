@@ -64,6 +64,17 @@ func socketsIn(dir string) ([]string, error) {
 	return found, nil
 }
 
+// FileError says which file cannot be read, or not as what it is.
+type FileError struct {
+	Path string
+	Err  error
+}
+
+func (e *FileError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err) }
+
+// Unwrap is what is wrong.
+func (e *FileError) Unwrap() error { return e.Err }
+
 // Open reads all sources into one capture; ctx bounds the wait for roles.
 func (s Sources) Open(ctx context.Context, stdin io.Reader) (*Capture, error) {
 	all, err := Snapshot(ctx, s.Sockets...)
@@ -73,7 +84,7 @@ func (s Sources) Open(ctx context.Context, stdin io.Reader) (*Capture, error) {
 	for _, name := range s.Files {
 		c, err := openFile(name, stdin)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, &FileError{name, err}
 		}
 		all.merge(c)
 	}

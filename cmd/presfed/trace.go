@@ -29,9 +29,10 @@ func newTraceCmd(con *console, run func(context.Context, traceOptions) error) *c
 		Long: `Draws SIP and MSRP messages as a ladder, or prints them as JSON lines.
 
 They come from running roles, by their control sockets or the folder that holds
-them, or from files of JSON lines: wire records, or messages as presfed prints
-them with --json ("-" is standard input). What both ends recorded is one message;
-one that only one of two watched ends recorded is marked.
+them; from files of JSON lines: wire records, or messages as presfed prints them
+with --json; or from captures, pcapng or pcap, as far as they are not encrypted
+("-" is standard input). What both ends recorded is one message; one that only
+one of two watched ends recorded is marked.
 
 With --follow the trace goes on as messages pass. With --pcap it becomes a
 capture that Wireshark and tshark decode without further options, TLS links

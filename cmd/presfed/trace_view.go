@@ -126,10 +126,13 @@ func traceError(err error) error {
 		return nil
 	}
 	var line *trace.LineError
+	var file *trace.FileError
 	var socket *trace.SocketError
 	switch {
 	case errors.As(err, &line):
 		return fail(exitUsage, err, "want JSON lines: wire records, or messages as presfed prints them with --json")
+	case errors.As(err, &file):
+		return fail(exitUsage, err, "")
 	case errors.As(err, &socket) && errors.Is(err, context.DeadlineExceeded):
 		return fail(exitTimeout, err, "the role does not answer on its control socket; --wait gives it more time")
 	default:
