@@ -1,0 +1,22 @@
+package client
+
+import "fmt"
+
+// Answer is what a device does with an invitation to a session.
+type Answer string
+
+// The answers.
+const (
+	AnswerBusy    Answer = ""        // 486: nobody is there to answer
+	AnswerAuto    Answer = "auto"    // 200 at once
+	AnswerRing    Answer = "ring"    // 180, until Session.Accept or Session.Decline
+	AnswerDecline Answer = "decline" // 603
+)
+
+func (a Answer) valid() error {
+	switch a {
+	case AnswerBusy, AnswerAuto, AnswerRing, AnswerDecline:
+		return nil
+	}
+	return fmt.Errorf("answer %q: want auto, ring, decline, or none for busy", string(a))
+}

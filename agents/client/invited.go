@@ -1,0 +1,253 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"presfed/agents/internal/dialog"
+	"presfed/agents/internal/message"
+	"presfed/agents/internal/msrp"
+	"presfed/agents/internal/sip"
+)
+
+// ringTime is how long an invitation waits for its user.
+const ringTime = time.Minute
+
+// invited takes an INVITE (RFC 3261 section 13.3.1).
+func (c *Client) invited(tx *sip.ServerTx, reply func(int, ...string)) {
+	req := tx.Request()
+	from, err := message.From(req)
+	if err != nil {
+		reply(400)
+		return
+	}
+	if to, err := message.To(req); err != nil || to.Tag() != "" {
+		c.reinvited(tx, reply)
+		return
+	}
+	if c.merged(req) {
+		reply(482) // section 8.2.2.2
+		return
+	}
+	offer, status, why := offerOf(req)
+	if status != 0 {
+		fields := []string{"Accept", "application/sdp"}
+		if why != "" {
+			fields = append(fields, "Warning", why)
+		}
+		reply(status, fields...)
+		return
+	}
+	switch c.cfg.Answer {
+	case AnswerBusy:
+		reply(486)
+		return
+	case AnswerDecline:
+		reply(603)
+		return
+	}
+	s, err := c.newSession(message.AOR(from.URI))
+	if err != nil {
+		c.log.Warn("invitation refused", "peer", message.AOR(from.URI), "error", err)
+		reply(486)
+		return
+	}
+	d, err := dialog.UAS(req, sip.NewTag())
+	if err == nil && offer != nil {
+		_, err = s.media.Describe("").Answering(offer, "")
+	}
+	switch {
+	case errors.Is(err, msrp.ErrNoCommonType):
+		s.media.Close()
+		reply(488, "Warning", `305 `+c.cfg.Bind.String()+` "no content type in common"`)
+		return
+	case err != nil:
+		s.media.Close()
+		reply(statusOf(err))
+		return
+	}
+	s.tx, s.offer, s.seq = tx, offer, d.RemoteSeq
+	c.keep(s, d)
+	tx.OnEnd(func(err error) { s.unacknowledged(err) })
+	if c.cfg.Answer == AnswerAuto {
+		s.accept()
+		return
+	}
+	ringing := message.NewResponse(req, 180, "", d.Local)
+	message.Add(ringing, "Contact", message.Address{URI: c.contact()}.String())
+	message.Add(ringing, "Allow", allowed)
+	s.respond(tx, ringing)
+	s.mu.Lock()
+	s.told = true
+	s.giveUp = c.clock.AfterFunc(ringTime, func() { s.refuse(480, "nobody answered") })
+	s.mu.Unlock()
+	c.emit(Event{Type: "session", Peer: s.peer, State: "ringing"})
+}
+
+// merged: the same request came another way (section 8.2.2.2).
+func (c *Client) merged(req *message.Request) bool {
+	id, err := dialog.IDOf(req)
+	cseq, cerr := message.CSeqOf(req)
+	if err != nil || cerr != nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for known, s := range c.sessions {
+		if known.CallID == id.CallID && known.Remote == id.Remote && s.seq == cseq.Seq {
+			return true
+		}
+	}
+	return false
+}
+
+// offerOf is the MSRP that an INVITE offers, nil where it leaves the offer to
+// us; or the status and Warning that refuse it.
+func offerOf(req *message.Request) (offer *msrp.Description, status int, why string) {
+	if len(req.Body()) == 0 {
+		return nil, 0, ""
+	}
+	contentType, _, _ := strings.Cut(message.Get(req, "Content-Type"), ";")
+	if !strings.EqualFold(strings.TrimSpace(contentType), "application/sdp") || message.Has(req, "Content-Encoding") {
+		return nil, 415, ""
+	}
+	offer, err := msrp.ParseDescription(req.Body())
+	switch {
+	case err == nil:
+		return offer, 0, ""
+	case errors.Is(err, msrp.ErrNotSDP):
+		return nil, 400, `399 presfed "no session description"`
+	case errors.Is(err, msrp.ErrNotMSRP):
+		return nil, 488, `304 presfed "no MSRP among the media offered"` // RFC 3261 section 20.43
+	}
+	return nil, 488, `399 presfed ` + message.Quote(err.Error())
+}
+
+// Accept answers a session that rings. The session is then established.
+func (s *Session) Accept(context.Context) error {
+	if !s.accept() {
+		return ErrClosed
+	}
+	return nil
+}
+
+// accept answers the INVITE with 200.
+func (s *Session) accept() bool {
+	s.mu.Lock()
+	tx, offer, waiting := s.tx, s.offer, s.state == inviting && s.tx != nil
+	if waiting {
+		s.state = answering // a CANCEL comes too late from now on
+	}
+	s.mu.Unlock()
+	if !waiting {
+		return false
+	}
+	described := s.media.Describe(msrp.SetupActpass)
+	if offer == nil {
+		s.wish = msrp.SetupActpass
+	} else {
+		var err error
+		if described, err = described.Answering(offer, ""); err == nil {
+			err = s.serve(*offer, msrp.RoleOfAnswerer(offer.Setup, described.Setup))
+		}
+		if err != nil {
+			return s.unable(err)
+		}
+	}
+	body, err := described.Marshal()
+	if err != nil {
+		return s.unable(err)
+	}
+	if !s.begin() { // the peer has ended it meanwhile
+		s.respond(tx, message.NewResponse(tx.Request(), 487, "", ""))
+		return false
+	}
+	s.answerWith(tx, body)
+	return true
+}
+
+// unable refuses what was about to be accepted.
+func (s *Session) unable(err error) bool {
+	s.client.log.Warn("session not started", "peer", s.peer, "error", err)
+	s.mu.Lock()
+	s.state = inviting
+	s.mu.Unlock()
+	s.refuse(500, "not started")
+	return false
+}
+
+// serve starts the messages of a session that the peer offered. Where it is us
+// who connect, that happens beside.
+func (s *Session) serve(offer msrp.Description, role msrp.Role) error {
+	if role == msrp.Passive {
+		return s.media.Start(context.Background(), offer, role)
+	}
+	s.client.spawn(func(ctx context.Context) {
+		if err := s.media.Start(ctx, offer, role); err != nil {
+			s.client.log.Info("session not connected", "peer", s.peer, "error", err)
+		}
+	})
+	return nil
+}
+
+// Decline refuses a session that rings, with the status that says why.
+func (s *Session) Decline(_ context.Context, status int) error {
+	if !s.refuse(status, "declined") {
+		return ErrClosed
+	}
+	return nil
+}
+
+// refuse ends a session that was not answered; false if it was.
+func (s *Session) refuse(status int, reason string) bool {
+	s.mu.Lock()
+	tx, waiting := s.tx, s.state == inviting && s.tx != nil
+	if waiting {
+		s.state = closing
+	}
+	var tag string
+	if s.d != nil {
+		tag = s.d.Local
+	}
+	s.mu.Unlock()
+	if !waiting {
+		return false
+	}
+	s.respond(tx, message.NewResponse(tx.Request(), status, "", tag))
+	s.client.spawn(func(context.Context) { s.finish(reason) })
+	return true
+}
+
+// cancelled takes a CANCEL (section 9.2).
+func (c *Client) cancelled(tx *sip.ServerTx, reply func(int, ...string)) {
+	if tx.Invite() == nil {
+		reply(481)
+		return
+	}
+	reply(200)
+	for _, s := range c.Sessions() {
+		s.mu.Lock()
+		same := s.tx == tx.Invite()
+		s.mu.Unlock()
+		if same {
+			s.refuse(487, "cancelled by the peer")
+		}
+	}
+}
+
+func (s *Session) respond(tx *sip.ServerTx, res *message.Response) {
+	if err := tx.Respond(res); err != nil {
+		s.client.log.Info("response not sent", "call_id", message.CallID(res), "error", err)
+	}
+}
+
+// statusOf is what tells the peer of an error.
+func statusOf(err error) int {
+	var malformed *message.ParseError
+	if errors.As(err, &malformed) {
+		return malformed.Status
+	}
+	return 500
+}

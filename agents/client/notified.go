@@ -1,0 +1,110 @@
+package client
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"presfed/agents/internal/dialog"
+	"presfed/agents/internal/message"
+)
+
+// notified takes a NOTIFY (RFC 6665 section 4.1.3).
+func (c *Client) notified(req *message.Request, reply func(int, ...string)) {
+	c.mu.Lock()
+	s := c.subs[message.CallID(req)]
+	c.mu.Unlock()
+	id, err := dialog.IDOf(req)
+	if err != nil || s == nil || id.Local != s.localTag() {
+		reply(481)
+		return
+	}
+	event, _, _ := strings.Cut(message.Get(req, "Event"), ";")
+	if !strings.EqualFold(strings.TrimSpace(event), s.opts.Event) {
+		reply(489, "Allow-Events", s.opts.Event)
+		return
+	}
+	state, params, err := subscriptionState(req)
+	if err == nil {
+		err = s.take(req, id.Remote, state, params)
+	}
+	var malformed *message.ParseError
+	switch {
+	case errors.As(err, &malformed):
+		reply(malformed.Status)
+		return
+	case err != nil:
+		reply(500)
+		return
+	}
+	reply(200)
+	reason, _ := params.Get("reason")
+	e := Event{Type: "presence", Entity: message.AOR(s.target), State: state, Reason: reason}
+	if len(req.Body()) > 0 {
+		e.ContentType, e.Body = message.Get(req, "Content-Type"), string(req.Body())
+	}
+	c.emit(e)
+	if state == "terminated" {
+		s.over(reason)
+	}
+}
+
+func (s *Subscription) localTag() string {
+	from, err := message.From(s.asked)
+	if err != nil {
+		return ""
+	}
+	return from.Tag()
+}
+
+// take brings a NOTIFY into the subscription. The first one makes its dialog,
+// whatever the 2xx said (section 4.4.1); another fork of our SUBSCRIBE is
+// refused, for one subscription is enough.
+func (s *Subscription) take(req *message.Request, remote, state string, params message.Params) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !s.byNotify:
+		d, err := dialog.ByNotify(s.asked, req)
+		if err != nil {
+			return err
+		}
+		if s.d != nil {
+			d.LocalSeq = max(d.LocalSeq, s.d.LocalSeq)
+		}
+		s.d, s.byNotify = d, true
+	case remote != s.d.Remote:
+		return &message.ParseError{Status: 481, Where: "From", What: "another fork of the SUBSCRIBE"}
+	default:
+		if err := s.d.Receive(req); err != nil {
+			return err
+		}
+	}
+	s.state = state
+	if s.silence != nil {
+		s.silence.Stop()
+	}
+	if s.opts.Expires == 0 && state != "terminated" {
+		s.expect() // the last one is still to come
+	}
+	if v, ok := params.Get("expires"); ok {
+		if n, err := strconv.ParseUint(v, 10, 32); err == nil && n > 0 {
+			s.schedule(time.Duration(n) * time.Second)
+		}
+	}
+	return nil
+}
+
+func subscriptionState(req *message.Request) (state string, params message.Params, err error) {
+	v := message.Get(req, "Subscription-State")
+	state, rest, found := strings.Cut(v, ";")
+	state = strings.ToLower(strings.TrimSpace(state))
+	if state == "" {
+		return "", nil, &message.ParseError{Status: 400, Where: "Subscription-State", What: "missing"}
+	}
+	if found {
+		params, err = message.ParseParams(";" + rest)
+	}
+	return state, params, err
+}
