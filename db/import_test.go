@@ -172,14 +172,14 @@ func TestImportErrors(t *testing.T) {
 }
 
 // Ten thousand users take about two seconds; this guards the order of
-// magnitude.
+// magnitude with a fifth of them.
 func TestImportIsQuick(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long")
 	}
 	var b strings.Builder
 	b.WriteString("servers:\n  - {name: server-a, uri: 'sip:servera.example.com'}\nusers:\n")
-	for i := range 10_000 {
+	for i := range 2_000 {
 		fmt.Fprintf(&b, "  - user: u%d\n    display: User %d\n    password: secret%d\n    servers: [server-a]\n    policy:\n      users: {u%d: allow}\n    buddies: [u%d]\n", i, i, i, i/2, i/2)
 	}
 	d := create(t, filepath.Join(t.TempDir(), "directory.db"))
@@ -188,7 +188,7 @@ func TestImportIsQuick(t *testing.T) {
 	must(t, err)
 	took := time.Since(begin)
 	t.Logf("imported in %v", took)
-	if took > 30*time.Second {
+	if took > 6*time.Second {
 		t.Errorf("took %v", took)
 	}
 	begin = time.Now()
