@@ -1,0 +1,187 @@
+package bed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"presfed/agents/certs"
+	"presfed/agents/flow"
+	"presfed/agents/internal/wire"
+	"presfed/agents/server"
+)
+
+// Bed is a federation that runs inside this process: server-a and server-b with
+// mutual TLS between them, alice-pc, alice-phone, bob-pc and bob-phone. It is a
+// [flow.Stage].
+type Bed struct {
+	options  Options
+	dir      string
+	ownDir   bool
+	recorder *recorder
+	servers  map[string]*server.Server
+	devices  map[string]*device
+	order    []string // of participants
+	creds    []*certs.Credentials
+	allows   map[string][]string
+
+	stopDevices, stopServers context.CancelFunc
+	runDevices, runServers   *errgroup.Group
+}
+
+// tries is how many subnets are tried where none is asked for.
+const tries = 5
+
+// Up builds a bed and starts it. When it returns every socket listens; nobody
+// has registered. Who calls it calls Down. On an error nothing is left running.
+func Up(ctx context.Context, o Options) (*Bed, error) {
+	for try := 1; ; try++ {
+		options := o
+		if err := options.complete(); err != nil {
+			return nil, err
+		}
+		b, err := up(ctx, options)
+		if err == nil || o.Subnet.IsValid() || o.Dir != "" || try == tries || !errors.Is(err, syscall.EADDRINUSE) {
+			return b, err
+		}
+	}
+}
+
+func up(ctx context.Context, o Options) (b *Bed, err error) {
+	b = &Bed{options: o, dir: o.Dir, recorder: newRecorder(), servers: map[string]*server.Server{}, devices: map[string]*device{}}
+	runServers, stopServers := context.WithCancel(context.Background())
+	runDevices, stopDevices := context.WithCancel(context.Background())
+	b.stopServers, b.stopDevices = stopServers, stopDevices
+	b.runServers, b.runDevices = new(errgroup.Group), new(errgroup.Group)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.stop())
+			b = nil
+		}
+	}()
+	if b.dir == "" {
+		if b.dir, err = os.MkdirTemp("", "presfed-bed-"); err != nil {
+			return b, err
+		}
+		b.ownDir = true
+	}
+	if err = os.MkdirAll(b.dir, 0o700); err != nil {
+		return b, err
+	}
+	if err = b.writeDirectory(ctx); err != nil {
+		return b, err
+	}
+	authority, err := certs.EnsureAuthority(b.dir, "presfed bed", time.Now())
+	if err != nil {
+		return b, err
+	}
+	for name, at := range map[string]byte{"server-a": hostA, "server-b": hostB} {
+		if err = b.startServer(ctx, authority, name, at); err != nil {
+			return b, fmt.Errorf("%s: %w", name, err)
+		}
+		s := b.servers[name]
+		b.runServers.Go(func() error { return s.Run(runServers) })
+		if err = b.writeAddress(ctx, name, s.Addr("TLS")); err != nil {
+			return b, err
+		}
+	}
+	for _, d := range deviceList {
+		if err = b.startDevice(runDevices, d); err != nil {
+			return b, fmt.Errorf("%s: %w", d.name, err)
+		}
+	}
+	b.order = []string{"server-a", "server-b", "alice-pc", "alice-phone", "bob-pc", "bob-phone"}
+	b.allows, err = b.allowed(ctx)
+	return b, err
+}
+
+func (b *Bed) startServer(ctx context.Context, authority *certs.Authority, name string, at byte) error {
+	_, files, err := authority.Issue(certs.Request{Name: name, Hosts: []string{host(name)}, Replace: true}, time.Now())
+	if err != nil {
+		return err
+	}
+	creds, err := certs.Load(certs.Options{Files: files, KeyLog: os.Getenv("SSLKEYLOGFILE")})
+	if err != nil {
+		return err
+	}
+	b.creds = append(b.creds, creds)
+	b.servers[name], err = server.New(ctx, server.Config{
+		Name: name, Directory: b.directory(), State: b.dir + "/" + name + ".state", Synchronised: b.options.Synchronised,
+		Listen: []server.Listen{
+			{Transport: "UDP", Addr: b.options.addr(at, portSIP)},
+			{Transport: "TCP", Addr: b.options.addr(at, portSIP)},
+			{Transport: "TLS", Addr: b.options.addr(at, portTLS)},
+		},
+		ServerTLS: creds.Config(), ClientTLS: creds.Config(), Clock: b.options.Clock,
+		Log: b.options.Log.With("participant", name), Tap: b.recorder.tap,
+	})
+	if err != nil {
+		delete(b.servers, name)
+	}
+	return err
+}
+
+// Down has the devices say goodbye, stops everything and waits for its end. A
+// folder of the bed's own is removed. An ended ctx leaves out what is left of
+// the goodbyes.
+func (b *Bed) Down(ctx context.Context) error {
+	var errs []error
+	for _, d := range b.devices {
+		if ctx.Err() == nil && d.used.Load() {
+			errs = append(errs, d.client.Close(ctx))
+		}
+	}
+	return errors.Join(append(errs, b.stop())...)
+}
+
+func (b *Bed) stop() error {
+	b.stopDevices()
+	errs := []error{b.runDevices.Wait()}
+	b.stopServers()
+	errs = append(errs, b.runServers.Wait())
+	for _, s := range b.servers {
+		errs = append(errs, s.Close())
+	}
+	for _, c := range b.creds {
+		errs = append(errs, c.Close())
+	}
+	if b.ownDir {
+		errs = append(errs, os.RemoveAll(b.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// Dir is where the bed keeps its files.
+func (b *Bed) Dir() string { return b.dir }
+
+// Records are all wire records so far; more is closed when there are others.
+func (b *Bed) Records() (records []wire.Record, more <-chan struct{}) { return b.recorder.all() }
+
+// Facts are what a judge has to know of the bed.
+func (b *Bed) Facts() flow.Facts {
+	f := flow.Facts{Domain: Domain, Allows: b.allows}
+	for _, name := range b.order {
+		p := flow.Participant{Name: name}
+		if s := b.servers[name]; s != nil {
+			p.Hosts = []string{host(name)}
+			p.Addresses = distinct(s.Addr("UDP"), s.Addr("TCP"), s.Addr("TLS"))
+		} else {
+			c := b.devices[name].client
+			p.Addresses = distinct(c.Addr("UDP"), c.Addr("TCP"), c.MSRPAddr())
+		}
+		f.Participants = append(f.Participants, p)
+	}
+	return f
+}
+
+func distinct(list ...netip.AddrPort) []netip.AddrPort {
+	slices.SortFunc(list, netip.AddrPort.Compare)
+	return slices.Compact(list)
+}

@@ -1,0 +1,174 @@
+package bed
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"presfed/agents/client"
+	"presfed/agents/flow"
+)
+
+// role is what a device is made of.
+type role struct {
+	name, user   string
+	host         byte
+	capabilities string // of its Contact; empty: those of a device for messages
+	answer       client.Answer
+}
+
+// deviceList are the draft's: two PCs and Alice's phone speak and text, Bob's
+// phone on the desk has no IM.
+var deviceList = []role{
+	{name: "alice-pc", user: "alice", host: hostAlicePC, answer: client.AnswerAuto},
+	{name: "alice-phone", user: "alice", host: hostAlicePhone, answer: client.AnswerAuto},
+	{name: "bob-pc", user: "bob", host: hostBobPC, answer: client.AnswerAuto},
+	{name: "bob-phone", user: "bob", host: hostBobPhone, capabilities: ";audio"},
+}
+
+// device is one that runs, and what it has heard. It is a [flow.Actor].
+type device struct {
+	role
+	client *client.Client
+	used   atomic.Bool
+
+	mu      sync.Mutex
+	heard   chan struct{} // closed at the next event
+	watched map[string]*watched
+}
+
+type watched struct {
+	subscription *client.Subscription
+	document     bool // one has come
+	over         bool
+}
+
+func (b *Bed) startDevice(run context.Context, r role) error {
+	d := &device{role: r, heard: make(chan struct{}), watched: map[string]*watched{}}
+	at, media := b.options.addr(r.host, portSIP), b.options.addr(r.host, portMSRP)
+	var err error
+	d.client, err = client.New(client.Config{
+		Name: r.name, User: r.user + "@" + Domain, Password: password(r.user),
+		Server: "tcp:" + b.servers[served[r.user]].Addr("TCP").String(),
+		Bind:   at.Addr(), Port: at.Port(), MSRPPort: media.Port(), Capabilities: r.capabilities, Answer: r.answer,
+		Tap: b.recorder.tap, Clock: b.options.Clock, Log: b.options.Log.With("participant", r.name), OnEvent: d.hear,
+	})
+	if err != nil {
+		return err
+	}
+	b.devices[r.name] = d
+	b.runDevices.Go(func() error { return d.client.Run(run) })
+	return nil
+}
+
+// Actor is the device of that name.
+func (b *Bed) Actor(name string) (flow.Actor, error) {
+	d := b.devices[name]
+	if d == nil {
+		return nil, fmt.Errorf("no device is called %s", name)
+	}
+	d.used.Store(true)
+	return d, nil
+}
+
+// hear wakes whoever waits.
+func (d *device) hear(e client.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if w := d.watched[e.Entity]; w != nil && e.Type == "presence" {
+		w.document = w.document || e.Body != ""
+		w.over = w.over || e.State == "terminated"
+	}
+	close(d.heard)
+	d.heard = make(chan struct{})
+}
+
+// wait waits until something is so; it is asked again at each event, with the
+// lock held.
+func (d *device) wait(ctx context.Context, what string, so func() bool) error {
+	for {
+		d.mu.Lock()
+		done, next := so(), d.heard
+		d.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %s: %w", d.name, what, context.Cause(ctx))
+		}
+	}
+}
+
+// lasts is how long what a device of a bed asks for is to last.
+const lasts = time.Hour
+
+func (d *device) Register(ctx context.Context) error { return d.client.KeepRegistered(ctx, lasts) }
+
+func (d *device) Publish(ctx context.Context, document []byte) error {
+	return d.client.KeepPublished(ctx, client.Publication{Body: document, Expires: lasts})
+}
+
+func (d *device) Watch(ctx context.Context, user string) error {
+	aor := "sip:" + user + "@" + Domain
+	w := &watched{}
+	d.mu.Lock()
+	d.watched[aor] = w
+	d.mu.Unlock()
+	s, err := d.client.Subscribe(ctx, user, client.SubscribeOptions{Expires: lasts})
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	w.subscription = s
+	d.mu.Unlock()
+	return d.wait(ctx, "no document of "+user, func() bool { return w.document || w.over })
+}
+
+func (d *device) Unwatch(ctx context.Context, user string) error {
+	d.mu.Lock()
+	w := d.watched["sip:"+user+"@"+Domain]
+	d.mu.Unlock()
+	if w == nil || w.subscription == nil {
+		return nil
+	}
+	if err := w.subscription.Unsubscribe(ctx); err != nil {
+		return err
+	}
+	return d.wait(ctx, "the subscription to "+user+" does not end", func() bool { return w.over })
+}
+
+func (d *device) IM(ctx context.Context, user, text string) error {
+	_, err := d.client.IM(ctx, user, text)
+	return err
+}
+
+func (d *device) Reply(ctx context.Context, user, text string) error {
+	var s *client.Session
+	err := d.wait(ctx, "no session with "+user, func() bool { s = d.session(user); return s != nil && s.Established() })
+	if err != nil {
+		return err
+	}
+	return s.Send(ctx, text)
+}
+
+func (d *device) Bye(ctx context.Context, user string) error {
+	s := d.session(user)
+	if s == nil {
+		return fmt.Errorf("%s has no session with %s", d.name, user)
+	}
+	return s.Close(ctx)
+}
+
+// session is the one with a user.
+func (d *device) session(user string) *client.Session {
+	for _, s := range d.client.Sessions() {
+		if s.Peer() == "sip:"+user+"@"+Domain {
+			return s
+		}
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package bed
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"path/filepath"
+
+	"presfed/db"
+	"presfed/routing"
+)
+
+// The domain of a bed, and its server's names.
+const (
+	Domain = "example.com"
+	hostOf = ".example.com"
+)
+
+// host is a server's host name, which its certificate proves: servera for server-a.
+func host(server string) string { return "server" + server[len("server-"):] + hostOf }
+
+// password is what a user of a bed has.
+func password(user string) string { return user + "'s password" }
+
+// served says who serves whom.
+var served = map[string]string{"alice": "server-a", "bob": "server-b"}
+
+// writeDirectory makes the directory: the servers, alice on the one, bob on the
+// other, each allowing the other.
+func (b *Bed) writeDirectory(ctx context.Context) error {
+	d, err := db.Open(ctx, b.directory(), db.Options{Create: true, Domain: db.Domain{Name: Domain}})
+	if err != nil {
+		return err
+	}
+	err = d.Update(ctx, func(tx *db.Tx) error {
+		var errs []error
+		for _, name := range []string{"server-a", "server-b"} {
+			errs = append(errs, tx.AddServer(db.Server{Name: name, URI: "sip:" + host(name) + ";transport=tls", Identity: host(name)}))
+		}
+		for user, server := range served {
+			aor := user + "@" + Domain
+			errs = append(errs,
+				tx.AddUser(db.User{AOR: aor, HA1: db.HA1s(aor, Domain, password(user))}),
+				tx.Assign(aor, routing.Place{Model: routing.Partitioned, Servers: []string{server}}))
+		}
+		for presentity, watcher := range map[string]string{"alice": "bob", "bob": "alice"} {
+			errs = append(errs, tx.SetRule(db.Rule{
+				Presentity: presentity + "@" + Domain, Match: db.MatchUser, Watcher: watcher + "@" + Domain, Handling: db.Allow,
+			}))
+		}
+		return errors.Join(errs...)
+	})
+	return errors.Join(err, d.Close())
+}
+
+// writeAddress tells the directory where a server listens.
+func (b *Bed) writeAddress(ctx context.Context, server string, at netip.AddrPort) error {
+	d, err := db.Open(ctx, b.directory(), db.Options{})
+	if err != nil {
+		return err
+	}
+	err = d.SetServer(ctx, db.Server{Name: server, URI: "sip:" + at.String() + ";transport=tls", Identity: host(server)})
+	return errors.Join(err, d.Close())
+}
+
+// allowed reads whom each user's own rules let in.
+func (b *Bed) allowed(ctx context.Context) (map[string][]string, error) {
+	d, err := db.Open(ctx, b.directory(), db.Options{ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]string{}
+	for user := range served {
+		rules, err := d.Policy(ctx, user+"@"+Domain)
+		if err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+		for _, r := range rules {
+			if r.Match == db.MatchUser && r.Handling == db.Allow {
+				watcher, _ := db.SplitAOR(r.Watcher)
+				out[user] = append(out[user], watcher)
+			}
+		}
+	}
+	return out, d.Close()
+}
+
+func (b *Bed) directory() string { return filepath.Join(b.dir, "directory.sqlite") }

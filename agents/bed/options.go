@@ -1,0 +1,75 @@
+package bed
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+
+	"presfed/agents/internal/clock"
+)
+
+// Options say how a bed is built; the zero value is a bed of its own that leaves
+// nothing behind.
+type Options struct {
+	// Dir is where directory, certificates and states go, and stay; empty: a new
+	// folder that goes with the bed.
+	Dir string
+	// Subnet holds the participants' addresses; zero: a /24 of 127.0.0.0/8, picked
+	// at random.
+	Subnet netip.Prefix
+	// Ports puts everyone on 127.0.0.1, on free ports. It is the default where
+	// only that address is a loopback one.
+	Ports bool
+	// Synchronised has the servers keep copies of the directory.
+	Synchronised bool
+	Clock        clock.Clock
+	Log          *slog.Logger
+}
+
+// The hosts of a subnet.
+const (
+	hostA, hostB                       = 11, 12
+	hostAlicePC, hostAlicePhone        = 21, 22
+	hostBobPC, hostBobPhone            = 31, 32
+	portSIP                     uint16 = 5060
+	portTLS                     uint16 = 5061
+	portMSRP                    uint16 = 2855
+)
+
+func (o *Options) complete() error {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System
+	}
+	if runtime.GOOS != "linux" && !o.Subnet.IsValid() {
+		o.Ports = true
+	}
+	if o.Ports {
+		return nil
+	}
+	if !o.Subnet.IsValid() {
+		o.Subnet = netip.PrefixFrom(netip.AddrFrom4([4]byte{127, byte(1 + rand.IntN(254)), byte(rand.IntN(256)), 0}), 24)
+	}
+	switch {
+	case !o.Subnet.Addr().Is4() || o.Subnet.Bits() > 24:
+		return fmt.Errorf("subnet %s: want an IPv4 /24 or more", o.Subnet)
+	case !o.Subnet.Addr().IsLoopback():
+		return errors.New("subnet " + o.Subnet.String() + ": want one within 127.0.0.0/8")
+	}
+	return nil
+}
+
+// addr is a participant's own address, and port or 0.
+func (o *Options) addr(host byte, port uint16) netip.AddrPort {
+	if o.Ports {
+		return netip.MustParseAddrPort("127.0.0.1:0")
+	}
+	four := o.Subnet.Masked().Addr().As4()
+	four[3] = host
+	return netip.AddrPortFrom(netip.AddrFrom4(four), port)
+}
