@@ -39,16 +39,19 @@ type Config struct {
 	// Capabilities are parameters of the registered Contact, as
 	// ";audio;+sip.message" (RFC 3840). Empty: those of a device for messages.
 	Capabilities string
-	Answer       Answer
-	AcceptTypes  []string       // what sessions take; none: text/plain
-	Services     []pidf.Service // tuples of Status; none: one for text messages
-	Dialect      pidf.Dialect   // how Status spells
-	Agent        string         // User-Agent
-	Timers       sip.Timers
-	Tap          wire.Tap // SIP and MSRP
-	Clock        clock.Clock
-	Log          *slog.Logger
-	Lookup       resolve.Lookup // nil: the machine's DNS
+	// Lengthen asks again where a 423 wants more time than was asked for; what
+	// is kept does so anyway.
+	Lengthen    bool
+	Answer      Answer
+	AcceptTypes []string       // what sessions take; none: text/plain
+	Services    []pidf.Service // tuples of Status; none: one for text messages
+	Dialect     pidf.Dialect   // how Status spells
+	Agent       string         // User-Agent
+	Timers      sip.Timers
+	Tap         wire.Tap // SIP and MSRP
+	Clock       clock.Clock
+	Log         *slog.Logger
+	Lookup      resolve.Lookup // nil: the machine's DNS
 	// OnEvent hears what happens to the device, in order, one call at a time; it
 	// must neither block nor call the client. Nil: nobody does.
 	OnEvent func(Event)

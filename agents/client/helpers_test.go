@@ -100,18 +100,33 @@ func (f *far) ConnectionClosed(sip.Source)                       {}
 
 func newFar(t *testing.T) *far {
 	t.Helper()
-	f := &far{t: t, asks: make(chan *sip.ServerTx, 64), acks: make(chan *message.Request, 64)}
-	lo := netip.MustParseAddrPort("127.0.0.1:0")
-	var err error
-	f.Endpoint, err = sip.New(sip.Config{
-		Name: "far", Bind: lo.Addr(), Handler: f,
-		Listen: []sip.Listen{{Transport: "TCP", Addr: lo}, {Transport: "UDP", Addr: lo}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	running(t, f.Run)
+	f, _ := newStoppableFar(t)
 	return f
+}
+
+func newStoppableFar(t *testing.T) (f *far, stop func()) {
+	t.Helper()
+	f = &far{t: t, asks: make(chan *sip.ServerTx, 64), acks: make(chan *message.Request, 64)}
+	lo := netip.MustParseAddrPort("127.0.0.1:0")
+	return f, f.start(sip.Listen{Transport: "TCP", Addr: lo}, sip.Listen{Transport: "UDP", Addr: lo})
+}
+
+// newFarAt takes the address that another far end has left.
+func newFarAt(t *testing.T, at netip.AddrPort) *far {
+	t.Helper()
+	f := &far{t: t, asks: make(chan *sip.ServerTx, 64), acks: make(chan *message.Request, 64)}
+	f.start(sip.Listen{Transport: "TCP", Addr: at})
+	return f
+}
+
+func (f *far) start(listen ...sip.Listen) (stop func()) {
+	f.t.Helper()
+	var err error
+	f.Endpoint, err = sip.New(sip.Config{Name: "far", Bind: netip.MustParseAddr("127.0.0.1"), Handler: f, Listen: listen})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return running(f.t, f.Run)
 }
 
 // at is where the far end is, as a device's Server.

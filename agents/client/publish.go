@@ -22,6 +22,10 @@ type Publication struct {
 // Publish sends a publication for the device's own user and gives the
 // entity-tag to go on with and the time granted.
 func (c *Client) Publish(ctx context.Context, p Publication) (etag string, granted time.Duration, err error) {
+	return c.publish(ctx, p, c.cfg.Lengthen)
+}
+
+func (c *Client) publish(ctx context.Context, p Publication, lengthen bool) (etag string, granted time.Duration, err error) {
 	req := c.request(message.PUBLISH, c.aor, message.Address{URI: c.aor}.String())
 	event, contentType := p.Event, p.ContentType
 	if event == "" {
@@ -38,7 +42,7 @@ func (c *Client) Publish(ctx context.Context, p Publication) (etag string, grant
 	if len(p.Body) > 0 {
 		message.SetBody(req, contentType, p.Body)
 	}
-	res, err := c.lasting(ctx, req, nil)
+	res, err := c.lasting(ctx, req, nil, lengthen)
 	if err != nil {
 		return "", 0, err
 	}

@@ -19,6 +19,10 @@ func (c *Client) capabilities() string {
 // Register binds this device's contact for expires and gives what the registrar
 // granted (RFC 3261 section 10.2); 0 removes the binding.
 func (c *Client) Register(ctx context.Context, expires time.Duration) (granted time.Duration, err error) {
+	return c.register(ctx, expires, c.cfg.Lengthen)
+}
+
+func (c *Client) register(ctx context.Context, expires time.Duration, lengthen bool) (granted time.Duration, err error) {
 	req := c.request(message.REGISTER, message.URI{Scheme: "sip", Host: c.aor.Host}, message.Address{URI: c.aor}.String())
 	message.Set(req, "Call-ID", c.registerID)
 	contact := message.Address{URI: c.contact()}
@@ -27,7 +31,7 @@ func (c *Client) Register(ctx context.Context, expires time.Duration) (granted t
 	}
 	message.Add(req, "Contact", contact.String())
 	message.Add(req, "Expires", seconds(expires))
-	res, err := c.lasting(ctx, req, nil)
+	res, err := c.lasting(ctx, req, nil, lengthen)
 	if err != nil {
 		return 0, err
 	}
@@ -62,7 +66,7 @@ func (c *Client) grantedTo(res *message.Response, asked time.Duration) time.Dura
 // KeepRegistered registers, and registers again before the binding ends, or
 // when the connection to the server has broken, until Close.
 func (c *Client) KeepRegistered(ctx context.Context, expires time.Duration) error {
-	k := c.newKept("registration", func(ctx context.Context) (time.Duration, error) { return c.Register(ctx, expires) })
+	k := c.newKept("registration", func(ctx context.Context) (time.Duration, error) { return c.register(ctx, expires, true) })
 	if err := k.now(ctx); err != nil {
 		k.stop()
 		return err

@@ -84,13 +84,13 @@ func (c *Client) do(ctx context.Context, req *message.Request, to []sip.Target, 
 	}
 }
 
-// lasting is do for a request with Expires: a 423 is asked again with what its
-// Min-Expires demands (RFC 3261 section 10.2.8, RFC 3903 section 4.1, RFC 6665
+// lasting is do for a request with Expires. With lengthen, a 423 is asked again
+// with what its Min-Expires demands (RFC 3261 section 10.2.8, RFC 3903 section 4.1, RFC 6665
 // section 4.1.2.1).
-func (c *Client) lasting(ctx context.Context, req *message.Request, to []sip.Target) (*message.Response, error) {
+func (c *Client) lasting(ctx context.Context, req *message.Request, to []sip.Target, lengthen bool) (*message.Response, error) {
 	asked, _ := message.Seconds(req, "Expires")
 	res, err := c.do(ctx, message.Clone(req), to, hears{})
-	if !refusedWith(err, 423) {
+	if !lengthen || !refusedWith(err, 423) {
 		return res, err
 	}
 	least, ok := message.Seconds(res, "Min-Expires")

@@ -27,7 +27,7 @@ func (p *publication) renew(ctx context.Context) (time.Duration, error) {
 		if p.etag != "" && p.sent {
 			next.Body = nil
 		}
-		etag, granted, err := p.client.Publish(ctx, next)
+		etag, granted, err := p.client.publish(ctx, next, true)
 		if err == nil {
 			p.etag, p.sent = etag, true
 		}

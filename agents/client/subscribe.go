@@ -65,7 +65,7 @@ func (c *Client) Subscribe(ctx context.Context, target string, opts SubscribeOpt
 	c.mu.Lock()
 	c.subs[message.CallID(req)] = s // before it is sent: a NOTIFY may overtake the 2xx (section 4.1.2.4)
 	c.mu.Unlock()
-	res, err := c.lasting(ctx, req, nil)
+	res, err := c.lasting(ctx, req, nil, c.cfg.Lengthen)
 	if err != nil {
 		c.forget(s)
 		return nil, err

@@ -214,7 +214,7 @@ func TestNoNotifyEver(t *testing.T) {
 
 func TestTooBrief(t *testing.T) {
 	f := newFar(t)
-	d := newDevice(t, "alice", f.at(), nil)
+	d := newDevice(t, "alice", f.at(), func(c *client.Config) { c.Lengthen = true })
 	result := watching(t, d, time.Second)
 	tx := f.asked("SUBSCRIBE")
 	f.answer(tx, 423, "n", "", "Min-Expires", "60")

@@ -58,7 +58,7 @@ func (w *within) send(ctx context.Context, method string, complete func(*message
 	if complete != nil {
 		complete(req)
 	}
-	res, err := w.client.lasting(ctx, req, to)
+	res, err := w.client.lasting(ctx, req, to, true)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if res == nil {
