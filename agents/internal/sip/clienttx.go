@@ -115,8 +115,13 @@ func (tx *ClientTx) begin(branch string) {
 	}
 }
 
-// later runs f apart from the caller, so that no callback comes from within Send.
-func (e *Endpoint) later(f func()) { e.wg.Go(f) }
+// later runs f apart from the caller, so that no callback comes from within
+// Send; after the end of Run there is nobody left to wait for it.
+func (e *Endpoint) later(f func()) {
+	if !e.start(f) {
+		go f()
+	}
+}
 
 // arm starts Timers A and B, or E and F.
 func (tx *ClientTx) arm() {

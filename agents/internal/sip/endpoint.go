@@ -31,6 +31,7 @@ type Endpoint struct {
 	records   atomic.Uint64
 	flows     atomic.Uint64
 	wg        sync.WaitGroup
+	starting  sync.Mutex // guards that nothing joins wg once ctx has ended
 	stop      context.CancelFunc
 	ctx       context.Context
 }
@@ -136,7 +137,9 @@ func (e *Endpoint) Run(ctx context.Context) error {
 		e.wg.Go(d.read)
 	}
 	<-ctx.Done()
+	e.starting.Lock()
 	e.stop()
+	e.starting.Unlock()
 	e.closeSockets()
 	e.pool.closeAll()
 	e.clients.each(func(tx *ClientTx) { tx.fail(ErrTransport) })
@@ -174,8 +177,23 @@ func (e *Endpoint) accept(l listener) {
 		if l.transport == "TLS" {
 			nc = tls.Server(nc, e.cfg.ServerTLS)
 		}
-		e.wg.Go(func() { c.serve(nc) })
+		if !e.start(func() { c.serve(nc) }) {
+			nc.Close()
+			return
+		}
 	}
+}
+
+// start runs f on a goroutine that Run waits for; false once the endpoint has
+// ended.
+func (e *Endpoint) start(f func()) bool {
+	e.starting.Lock()
+	defer e.starting.Unlock()
+	if e.ctx.Err() != nil {
+		return false
+	}
+	e.wg.Go(f)
+	return true
 }
 
 // record gives a message to the tap.

@@ -542,6 +542,21 @@ func TestPreparedRequest(t *testing.T) {
 	}
 }
 
+func TestSendAfterTheEnd(t *testing.T) {
+	e, err := New(Config{Name: "t", Handler: &handler{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	e.Run(ctx)
+	got := make(chan outcome, 1)
+	e.Send(request("OPTIONS"), Target{Transport: "TCP", Addr: netip.MustParseAddrPort("127.0.0.1:9")}, collect(got))
+	if o := recv(t, got); !errors.Is(o.err, ErrTransport) {
+		t.Errorf("%+v", o)
+	}
+}
+
 func TestIPv6(t *testing.T) {
 	lo6 := netip.MustParseAddrPort("[::1]:0")
 	six := func(c *Config) { c.Listen, c.Bind = []Listen{{"UDP", lo6}, {"TCP", lo6}}, lo6.Addr() }

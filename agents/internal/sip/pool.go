@@ -108,13 +108,13 @@ func (e *Endpoint) link(to Target) (link, error) {
 	if to.Transport == "TLS" && (e.cfg.ClientTLS == nil || to.ServerName == "") {
 		return nil, fmt.Errorf("%w: TLS to %s needs a certificate authority and a name to expect", ErrTransport, to.Addr)
 	}
-	if e.ctx.Err() != nil {
-		return nil, fmt.Errorf("%w: the endpoint is closed", ErrTransport)
-	}
 	if e.pool.size() >= e.cfg.Limits.Connections {
 		return nil, fmt.Errorf("%w: too many connections", ErrTransport)
 	}
 	c := e.newStream(to.Transport, to.Addr, to.ServerName)
-	e.wg.Go(func() { c.dial(to) })
+	if !e.start(func() { c.dial(to) }) {
+		e.pool.remove(c)
+		return nil, fmt.Errorf("%w: the endpoint is closed", ErrTransport)
+	}
 	return c, nil
 }
