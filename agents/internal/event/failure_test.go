@@ -325,7 +325,8 @@ func TestCSeqsThatCannotBeReservedAreNotUsed(t *testing.T) {
 		s.set("more")
 		bob.notify()
 	}
-	s.idle()
+	// The answer to the last one is in, or its turn would fall into the failure.
+	waitFor(t, func() bool { s.n.mu.Lock(); defer s.n.mu.Unlock(); return len(s.n.peers) == 0 })
 	s.store.set(errors.New("disk"))
 	s.set("last")
 	s.idle()
