@@ -46,13 +46,11 @@ func refusedWith(err error, status int) bool {
 	return errors.As(err, &refused) && refused.Status() == status
 }
 
-// failed tells that something did not work, with the peer's code where it was
-// the peer who refused, SIP's or MSRP's.
-func (c *Client) failed(e Event, what string, err error) {
-	e.Type, e.Reason = "failed", err.Error()
-	if what != "" {
-		e.Reason = what + ": " + e.Reason
-	}
+// Failed is the event of an error, with the peer's code where it was the peer
+// who refused, by SIP or MSRP. The client tells it for what it does by itself;
+// other errors are returned, and whoever prints events may print this.
+func Failed(err error) Event {
+	e := Event{Type: "failed", Reason: err.Error()}
 	var refused *RefusedError
 	var stopped *msrp.StatusError
 	switch {
@@ -61,5 +59,5 @@ func (c *Client) failed(e Event, what string, err error) {
 	case errors.As(err, &stopped):
 		e.Code = stopped.Code
 	}
-	c.emit(e)
+	return e
 }

@@ -9,6 +9,9 @@ type Event struct {
 	Type string    `json:"type"`
 	Time time.Time `json:"time"`
 
+	Name      string   `json:"name,omitempty"`      // ready: the device's, and where it listens,
+	Addresses []string `json:"addresses,omitempty"` // "tcp:127.0.0.1:5060"
+
 	AOR     string `json:"aor,omitempty"`
 	Expires int    `json:"expires,omitempty"` // seconds
 	ETag    string `json:"etag,omitempty"`
@@ -18,6 +21,10 @@ type Event struct {
 	Reason      string `json:"reason,omitempty"` // why it ended, or why something failed
 	ContentType string `json:"content_type,omitempty"`
 	Body        string `json:"body,omitempty"`
+	Size        int64  `json:"size,omitempty"` // bytes of what was sent or came by a session
+
+	Person *Person `json:"person,omitempty"` // presence: what the document says
+	Tuples []Tuple `json:"tuples,omitempty"`
 
 	From string `json:"from,omitempty"`
 	Peer string `json:"peer,omitempty"` // the other end of a session, or whom something was sent to

@@ -27,7 +27,6 @@ func (c *Client) IM(ctx context.Context, target, text string) (*Session, error) 
 		return nil, err
 	}
 	if err = s.invite(ctx, uri, text != ""); err != nil {
-		c.failed(Event{Peer: s.peer, Via: "session"}, "", err)
 		return nil, err
 	}
 	if text != "" {

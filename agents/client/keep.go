@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -88,7 +89,9 @@ func (k *kept) byItself(ctx context.Context) {
 	first := k.failed == 1
 	k.mu.Unlock()
 	if first { // the attempts after it are the log's
-		k.client.failed(Event{Entity: k.client.AOR()}, k.name, err)
+		e := Failed(fmt.Errorf("%s: %w", k.name, err))
+		e.AOR = k.client.AOR()
+		k.client.emit(e)
 	}
 }
 

@@ -46,7 +46,7 @@ func TestRegistrationIsKept(t *testing.T) {
 		t.Errorf("another Call-ID")
 	}
 	f.answer(tx, 503, "r", "") // and again later
-	if e := d.next("failed"); e.Code != 503 || e.Entity != "sip:bob@example.com" {
+	if e := d.next("failed"); e.Code != 503 || e.AOR != "sip:bob@example.com" {
 		t.Errorf("%+v", e)
 	}
 	manual.Advance(5 * time.Second)

@@ -43,6 +43,7 @@ func (c *Client) notified(req *message.Request, reply func(int, ...string)) {
 	e := Event{Type: "presence", Entity: message.AOR(s.target), State: state, Reason: reason}
 	if len(req.Body()) > 0 {
 		e.ContentType, e.Body = message.Get(req, "Content-Type"), string(req.Body())
+		e.readPresence(req.Body())
 	}
 	c.emit(e)
 	if state == "terminated" {

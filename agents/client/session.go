@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"presfed/agents/internal/clock"
@@ -68,16 +69,19 @@ func (s *Session) Established() bool {
 
 // Send sends a message and returns when the peer has it.
 func (s *Session) Send(ctx context.Context, text string) error {
+	return s.SendBody(ctx, "text/plain", strings.NewReader(text))
+}
+
+// SendBody is Send for any content, read as it goes; it does not close body.
+func (s *Session) SendBody(ctx context.Context, contentType string, body io.Reader) error {
 	if !s.Established() {
 		return ErrClosed
 	}
-	_, err := s.media.Send(ctx, "text/plain", strings.NewReader(text), msrp.SendOptions{})
+	sent, err := s.media.Send(ctx, contentType, body, msrp.SendOptions{})
 	if err != nil {
-		err = fmt.Errorf("message to %s: %w", s.peer, err)
-		s.client.failed(Event{Peer: s.peer, Via: "session"}, "", err)
-		return err
+		return fmt.Errorf("message to %s: %w", s.peer, err)
 	}
-	s.client.emit(Event{Type: "sent", Peer: s.peer, Via: "session"})
+	s.client.emit(Event{Type: "sent", Peer: s.peer, Via: "session", ContentType: contentType, Size: sent.Size})
 	return nil
 }
 
@@ -85,9 +89,11 @@ func (s *Session) received(m msrp.Message) {
 	if m.Duplicate {
 		return
 	}
-	s.client.emit(Event{
-		Type: "im", From: s.peer, Peer: s.peer, Via: "session", State: "established", ContentType: m.ContentType, Text: string(m.Body),
-	})
+	e := Event{Type: "im", From: s.peer, Via: "session", State: "established", ContentType: m.ContentType, Size: m.Size}
+	if kind, _, _ := strings.Cut(m.ContentType, "/"); strings.EqualFold(kind, "text") {
+		e.Text = string(m.Body)
+	}
+	s.client.emit(e)
 }
 
 // Close ends the session: BYE, or for one that rings here a refusal.

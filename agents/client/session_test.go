@@ -136,7 +136,7 @@ func TestNobodyAnswers(t *testing.T) {
 		if !errors.As(err, &refused) || refused.Status() != want {
 			t.Errorf("%q: %v", answer, err)
 		}
-		if e := alice.next("failed"); e.Code != want || e.Peer != "sip:bob@example.com" {
+		if e := client.Failed(err); e.Type != "failed" || e.Code != want || e.Reason == "" {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -174,7 +174,6 @@ func TestRinging(t *testing.T) {
 	if err := <-done; !errors.As(err, &refused) || refused.Status() != 603 {
 		t.Errorf("%v", err)
 	}
-	alice.next("failed")
 	bob.next("closed")
 
 	ctx, cancel := context.WithCancel(timeout(t))
@@ -350,7 +349,6 @@ func TestAnswerAfterGivingUp(t *testing.T) {
 	f.answer(tx, 200, "one", offer, "Contact", f.contact())
 	f.acked()
 	f.answer(f.asked("BYE"), 200, "", "")
-	alice.next("failed")
 }
 
 // An answer that is no MSRP is acknowledged and ended, and nothing stays.
@@ -365,7 +363,6 @@ func TestUnusableAnswer(t *testing.T) {
 	if err := <-done; err == nil {
 		t.Error("a session out of nothing")
 	}
-	alice.next("failed")
 	if n := len(alice.Sessions()); n != 0 {
 		t.Errorf("%d sessions", n)
 	}
