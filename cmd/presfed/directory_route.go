@@ -39,6 +39,7 @@ or the server of --peer, sent to it. Exit code 1: it goes nowhere.`,
 	f := cmd.Flags()
 	opts.flags(f)
 	f.StringVar(&opts.at, "at", "", "`server` that has the request (default: each in turn)")
+	_ = f.SetAnnotation("at", envAnnotation, []string{"PRESFED_ROUTE_AT"}) // elsewhere --at is a position
 	f.StringVar(&opts.peer, "peer", "", "`server` that sent it there (default: a client did)")
 	f.StringVar(&opts.method, "method", "SUBSCRIBE", "the request's `method`")
 	return cmd
