@@ -59,7 +59,9 @@ func newRoot(con *console) *cobra.Command {
 	root.AddCommand(
 		newCertsCmd(con),
 		newCompletionCmd(con, runCompletion),
+		newDemoCmd(con, runFlows),
 		newDirectoryCmd(con),
+		newFlowCmd(con),
 		newManCmd(con, runMan),
 		newOptionsCmd(con, runOptions),
 		newPublishCmd(con, runPublish),
