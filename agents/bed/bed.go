@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
@@ -32,6 +33,10 @@ type Bed struct {
 	creds    []*certs.Credentials
 	allows   map[string][]string
 
+	links, fronts map[string]*relay             // with Options.Meddle
+	posing        map[string]*certs.Credentials // of relays
+	serving       context.Context
+
 	stopDevices, stopServers context.CancelFunc
 	runDevices, runServers   *errgroup.Group
 }
@@ -55,9 +60,11 @@ func Up(ctx context.Context, o Options) (*Bed, error) {
 }
 
 func up(ctx context.Context, o Options) (b *Bed, err error) {
-	b = &Bed{options: o, dir: o.Dir, recorder: newRecorder(), servers: map[string]*server.Server{}, devices: map[string]*device{}}
+	b = &Bed{options: o, dir: o.Dir, recorder: newRecorder(), servers: map[string]*server.Server{}, devices: map[string]*device{},
+		links: map[string]*relay{}, fronts: map[string]*relay{}, posing: map[string]*certs.Credentials{}}
 	runServers, stopServers := context.WithCancel(context.Background())
 	runDevices, stopDevices := context.WithCancel(context.Background())
+	b.serving = runServers
 	b.stopServers, b.stopDevices = stopServers, stopDevices
 	b.runServers, b.runDevices = new(errgroup.Group), new(errgroup.Group)
 	defer func() {
@@ -75,22 +82,34 @@ func up(ctx context.Context, o Options) (b *Bed, err error) {
 	if err = os.MkdirAll(b.dir, 0o700); err != nil {
 		return b, err
 	}
-	if err = b.writeDirectory(ctx); err != nil {
-		return b, err
+	links := map[string]netip.AddrPort{}
+	for name, at := range serverHosts {
+		if links[name], err = o.link(at); err != nil {
+			return b, err
+		}
 	}
 	authority, err := certs.EnsureAuthority(b.dir, "presfed bed", time.Now())
 	if err != nil {
 		return b, err
 	}
-	for name, at := range map[string]byte{"server-a": hostA, "server-b": hostB} {
-		if err = b.startServer(ctx, authority, name, at); err != nil {
+	if o.Meddle != nil {
+		if err = b.startRelays(runServers, authority, links); err != nil {
+			return b, err
+		}
+	}
+	told := maps.Clone(links)
+	for name, r := range b.links {
+		told[name] = r.addr()
+	}
+	if err = b.writeDirectory(ctx, told); err != nil {
+		return b, err
+	}
+	for name := range links {
+		if err = b.startServer(ctx, authority, name, links[name]); err != nil {
 			return b, fmt.Errorf("%s: %w", name, err)
 		}
 		s := b.servers[name]
 		b.runServers.Go(func() error { return s.Run(runServers) })
-		if err = b.writeAddress(ctx, name, s.Addr("TLS")); err != nil {
-			return b, err
-		}
 	}
 	for _, d := range deviceList {
 		if err = b.startDevice(runDevices, d); err != nil {
@@ -102,7 +121,7 @@ func up(ctx context.Context, o Options) (b *Bed, err error) {
 	return b, err
 }
 
-func (b *Bed) startServer(ctx context.Context, authority *certs.Authority, name string, at byte) error {
+func (b *Bed) startServer(ctx context.Context, authority *certs.Authority, name string, link netip.AddrPort) error {
 	_, files, err := authority.Issue(certs.Request{Name: name, Hosts: []string{host(name)}, Replace: true}, time.Now())
 	if err != nil {
 		return err
@@ -115,9 +134,9 @@ func (b *Bed) startServer(ctx context.Context, authority *certs.Authority, name 
 	b.servers[name], err = server.New(ctx, server.Config{
 		Name: name, Directory: b.directory(), State: b.dir + "/" + name + ".state", Synchronised: b.options.Synchronised,
 		Listen: []server.Listen{
-			{Transport: "UDP", Addr: b.options.addr(at, portSIP)},
-			{Transport: "TCP", Addr: b.options.addr(at, portSIP)},
-			{Transport: "TLS", Addr: b.options.addr(at, portTLS)},
+			{Transport: "UDP", Addr: b.options.addr(serverHosts[name], portSIP)},
+			{Transport: "TCP", Addr: b.options.addr(serverHosts[name], portSIP)},
+			{Transport: "TLS", Addr: link},
 		},
 		ServerTLS: creds.Config(), ClientTLS: creds.Config(), Clock: b.options.Clock,
 		Log: b.options.Log.With("participant", name), Tap: b.recorder.tap,

@@ -80,17 +80,27 @@ func awaitRecords(t *testing.T, b *bed.Bed, n int) []wire.Record {
 
 // The partitioned flows run as they are drawn, in any order on one bed.
 func TestFlows(t *testing.T) {
-	for _, order := range [][]string{{"4.1.1", "4.1.2", "4.1.3", "4.1.4"}, {"4.1.3", "4.1.4", "4.1.1", "4.1.2", "4.1.4"}} {
-		b := up(t, bed.Options{})
-		r := flow.NewRunner(b, flow.Settings{})
-		for _, id := range order {
-			f, _ := flow.Show(id)
-			result, err := r.Run(t.Context(), f)
-			if err != nil {
-				t.Errorf("%s: %v", id, err)
+	for name, c := range map[string]struct {
+		options bed.Options
+		order   []string
+	}{
+		"as drawn":               {bed.Options{}, []string{"4.1.1", "4.1.2", "4.1.3", "4.1.4"}},
+		"synchronised, shuffled": {bed.Options{Synchronised: true}, []string{"4.1.3", "4.1.4", "4.1.1", "4.1.2", "4.1.4"}},
+		"ports, each twice":      {bed.Options{Ports: true}, []string{"4.1.4", "4.1.4", "4.1.1", "4.1.1", "4.1.2", "4.1.2", "4.1.3", "4.1.3"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := up(t, c.options)
+			r := flow.NewRunner(b, flow.Settings{})
+			for _, id := range c.order {
+				f, _ := flow.Show(id)
+				result, err := r.Run(t.Context(), f)
+				if err != nil {
+					t.Errorf("%s: %v", id, err)
+				}
+				explain(t, result)
 			}
-			explain(t, result)
-		}
+		})
 	}
 }
 

@@ -48,10 +48,13 @@ type watched struct {
 func (b *Bed) startDevice(run context.Context, r role) error {
 	d := &device{role: r, heard: make(chan struct{}), watched: map[string]*watched{}}
 	at, media := b.options.addr(r.host, portSIP), b.options.addr(r.host, portMSRP)
-	var err error
+	server, err := b.front(served[r.user])
+	if err != nil {
+		return err
+	}
 	d.client, err = client.New(client.Config{
 		Name: r.name, User: r.user + "@" + Domain, Password: password(r.user),
-		Server: "tcp:" + b.servers[served[r.user]].Addr("TCP").String(),
+		Server: "tcp:" + server.String(),
 		Bind:   at.Addr(), Port: at.Port(), MSRPPort: media.Port(), Capabilities: r.capabilities, Answer: r.answer,
 		Tap: b.recorder.tap, Clock: b.options.Clock, Log: b.options.Log.With("participant", r.name), OnEvent: d.hear,
 	})

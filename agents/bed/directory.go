@@ -10,7 +10,7 @@ import (
 	"presfed/routing"
 )
 
-// The domain of a bed, and its server's names.
+// The domain of a bed, and its servers' host names.
 const (
 	Domain = "example.com"
 	hostOf = ".example.com"
@@ -23,19 +23,20 @@ func host(server string) string { return "server" + server[len("server-"):] + ho
 func password(user string) string { return user + "'s password" }
 
 // served says who serves whom.
-var served = map[string]string{"alice": "server-a", "bob": "server-b"}
+// Carol has no device; Bob allows her too.
+var served = map[string]string{"alice": "server-a", "bob": "server-b", "carol": "server-a"}
 
-// writeDirectory makes the directory: the servers, alice on the one, bob on the
-// other, each allowing the other.
-func (b *Bed) writeDirectory(ctx context.Context) error {
+// writeDirectory makes the directory: the servers where they will listen for each
+// other, alice on the one, bob on the other, each allowing the other.
+func (b *Bed) writeDirectory(ctx context.Context, links map[string]netip.AddrPort) error {
 	d, err := db.Open(ctx, b.directory(), db.Options{Create: true, Domain: db.Domain{Name: Domain}})
 	if err != nil {
 		return err
 	}
 	err = d.Update(ctx, func(tx *db.Tx) error {
 		var errs []error
-		for _, name := range []string{"server-a", "server-b"} {
-			errs = append(errs, tx.AddServer(db.Server{Name: name, URI: "sip:" + host(name) + ";transport=tls", Identity: host(name)}))
+		for name, at := range links {
+			errs = append(errs, tx.AddServer(db.Server{Name: name, URI: "sip:" + at.String() + ";transport=tls", Identity: host(name)}))
 		}
 		for user, server := range served {
 			aor := user + "@" + Domain
@@ -43,23 +44,13 @@ func (b *Bed) writeDirectory(ctx context.Context) error {
 				tx.AddUser(db.User{AOR: aor, HA1: db.HA1s(aor, Domain, password(user))}),
 				tx.Assign(aor, routing.Place{Model: routing.Partitioned, Servers: []string{server}}))
 		}
-		for presentity, watcher := range map[string]string{"alice": "bob", "bob": "alice"} {
+		for _, rule := range [][2]string{{"alice", "bob"}, {"bob", "alice"}, {"bob", "carol"}} {
 			errs = append(errs, tx.SetRule(db.Rule{
-				Presentity: presentity + "@" + Domain, Match: db.MatchUser, Watcher: watcher + "@" + Domain, Handling: db.Allow,
+				Presentity: rule[0] + "@" + Domain, Match: db.MatchUser, Watcher: rule[1] + "@" + Domain, Handling: db.Allow,
 			}))
 		}
 		return errors.Join(errs...)
 	})
-	return errors.Join(err, d.Close())
-}
-
-// writeAddress tells the directory where a server listens.
-func (b *Bed) writeAddress(ctx context.Context, server string, at netip.AddrPort) error {
-	d, err := db.Open(ctx, b.directory(), db.Options{})
-	if err != nil {
-		return err
-	}
-	err = d.SetServer(ctx, db.Server{Name: server, URI: "sip:" + at.String() + ";transport=tls", Identity: host(server)})
 	return errors.Join(err, d.Close())
 }
 

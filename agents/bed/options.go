@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"runtime"
 
@@ -25,19 +26,23 @@ type Options struct {
 	Ports bool
 	// Synchronised has the servers keep copies of the directory.
 	Synchronised bool
-	Clock        clock.Clock
-	Log          *slog.Logger
+	// Meddle, if not nil, stands on every SIP connection between participants. It
+	// needs addresses of its own: not with Ports.
+	Meddle Meddler
+	Clock  clock.Clock
+	Log    *slog.Logger
 }
 
 // The hosts of a subnet.
 const (
-	hostA, hostB                       = 11, 12
 	hostAlicePC, hostAlicePhone        = 21, 22
 	hostBobPC, hostBobPhone            = 31, 32
 	portSIP                     uint16 = 5060
 	portTLS                     uint16 = 5061
 	portMSRP                    uint16 = 2855
 )
+
+var serverHosts = map[string]byte{"server-a": 11, "server-b": 12}
 
 func (o *Options) complete() error {
 	if o.Log == nil {
@@ -48,6 +53,9 @@ func (o *Options) complete() error {
 	}
 	if runtime.GOOS != "linux" && !o.Subnet.IsValid() {
 		o.Ports = true
+	}
+	if o.Ports && o.Meddle != nil {
+		return errors.New("a relay cannot tell devices apart that share an address")
 	}
 	if o.Ports {
 		return nil
@@ -72,4 +80,19 @@ func (o *Options) addr(host byte, port uint16) netip.AddrPort {
 	four := o.Subnet.Masked().Addr().As4()
 	four[3] = host
 	return netip.AddrPortFrom(netip.AddrFrom4(four), port)
+}
+
+// link is where a server listens for the other one: the directory says so before
+// either of them runs.
+func (o *Options) link(host byte) (netip.AddrPort, error) {
+	at := o.addr(host, portTLS)
+	if at.Port() != 0 {
+		return at, nil
+	}
+	l, err := net.Listen("tcp", at.String())
+	if err != nil {
+		return at, err
+	}
+	at = l.Addr().(*net.TCPAddr).AddrPort()
+	return at, l.Close()
 }

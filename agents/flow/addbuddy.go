@@ -21,7 +21,7 @@ func addBuddy() Flow {
 			one("F1", requestURI("bob", "")),
 			one("F2", requestURI("bob", ServerB), recordRoute(ServerA), asserted("alice"), sameContact("F1")),
 			one("F4", allows("bob", "alice", "F5")),
-			one("F5", requestIsContact("F2", "alice"), routed(ServerA), asserted("bob"), isPIDF),
+			one("F5", requestIsContact("F2", "alice"), routed(ServerA, "F2"), asserted("bob"), isPIDF),
 			document("F5", bobsDocument("available", "I am Active", "open")),
 			one("F6", recordRoute(ServerA)),
 			document("F6", bobsDocument("available", "I am Active", "open")),

@@ -47,10 +47,19 @@ func recordRoute(server string) maker {
 	}
 }
 
-// routed asks that the request goes by a server.
-func routed(server string) maker {
+// routed asks that the request goes by the server that put itself in the route of
+// an earlier one; that it was that server is asked of the earlier one.
+func routed(server, recorded string) maker {
 	return func(f string) Check {
-		return Check{F: f, Name: "Route is " + server, Source: "; RFC 3261 section 12.2.1.1", holds: firstHost("Route", server)}
+		return Check{F: f, Name: "Route is " + server, Source: "; RFC 3261 section 12.1.1",
+			holds: func(e *evidence, s *side) (bool, string) {
+				if s.message == nil || e.seen[recorded] == nil || e.seen[recorded].last().message == nil {
+					return false, s.broken
+				}
+				got := message.Values(s.message, "Route")
+				want := message.Values(e.seen[recorded].last().message, "Record-Route")
+				return len(got) > 0 && len(want) > 0 && got[0] == want[0], strings.Join(got, ", ")
+			}}
 	}
 }
 

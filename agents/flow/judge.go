@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -74,7 +75,13 @@ func (m *matcher) bodiless() {
 // checks evaluates a flow's. One whose message was not seen does not hold.
 func checks(f Flow, facts *Facts, seen map[string]*observed) []CheckResult {
 	e := &evidence{facts: facts, seen: seen}
-	failed := map[string]bool{}
+	failed := map[string]bool{}   // by F-number, and by F-number and check
+	passed := map[string]string{} // what a document was passed on from
+	for _, m := range f.Messages {
+		if m.method == "NOTIFY" && m.passes != "" && seen[m.passes] != nil {
+			passed[m.F] = m.passes
+		}
+	}
 	var out []CheckResult
 	for _, c := range f.Checks {
 		r := CheckResult{Type: "check", Flow: f.ID, F: c.F, Check: c.Name, Source: c.Source}
@@ -94,8 +101,14 @@ func checks(f Flow, facts *Facts, seen map[string]*observed) []CheckResult {
 					break
 				}
 			}
+			if p := passed[c.F]; !r.OK && failed[p+c.Name] && bytes.Equal(seen[p].last().body(), o.last().body()) {
+				// One fault is one finding: the check of the message that was passed
+				// on says it, and this one is what arrived.
+				r.OK, r.Got = true, "as "+p+" arrived"
+			}
 		}
 		failed[c.F] = failed[c.F] || !r.OK
+		failed[c.F+c.Name] = !r.OK
 		out = append(out, r)
 	}
 	return out

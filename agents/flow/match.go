@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -67,8 +68,12 @@ func (m *matcher) fits(want Message, o *observed) bool {
 	if !m.talks[want.dialog].holds(o) {
 		return false
 	}
-	// A response is its request's by the branch (RFC 3261 section 17.1.3).
-	if asked != nil && (o.Branch != asked.Branch || o.CSeq != asked.CSeq) {
+	// A response is its request's by the branch (RFC 3261 section 17.1.3), and so
+	// is the ACK to a refusal (section 17.1.1.3).
+	if asked != nil && (o.Branch != asked.Branch || o.Status != 0 && o.CSeq != asked.CSeq) {
+		return false
+	}
+	if want.method == "ACK" && want.of == "" && m.endsHop(o) {
 		return false
 	}
 	// What a proxy passes on keeps CSeq and tags.
@@ -76,6 +81,14 @@ func (m *matcher) fits(want Message, o *observed) bool {
 		return false
 	}
 	return true
+}
+
+// endsHop tells whether an ACK is the one to a refusal: it has the branch of its
+// INVITE, where the one to a 2xx has its own.
+func (m *matcher) endsHop(ack *observed) bool {
+	return slices.ContainsFunc(m.messages, func(o *observed) bool {
+		return o.Method == "INVITE" && o.Status == 0 && o.Branch == ack.Branch && o.From == ack.From && o.To == ack.To
+	})
 }
 
 // holds tells whether a message can belong to the dialog.

@@ -44,46 +44,47 @@ var (
 
 // forgeries has one for each check, by flow, F-number and name.
 var forgeries = map[string]forgery{
-	"4.1.1 F1 Request-URI is bob@domain":      {"SUBSCRIBE sip:bob@example.com", "SUBSCRIBE sip:bob@example.org"},
-	"4.1.1 F2 Request-URI is bob@server-b":    {"SUBSCRIBE sip:bob@serverb", "SUBSCRIBE sip:bob@serverc"},
-	"4.1.1 F2 Record-Route names server-a":    {"Record-Route: <sip:servera.", "Record-Route: <sip:serverb."},
-	"4.1.1 F2 P-Asserted-Identity is alice":   alicesPAI,
-	"4.1.1 F2 Contact is that of F1":          {"", ""}, // below: the NOTIFY must follow it
-	"4.1.1 F4 bob's policy allows alice":      {"", ""}, // below: F5 says it
-	"4.1.1 F5 Request-URI is alice's Contact": {"NOTIFY sip:alice@127.9.0.11", "NOTIFY sip:alice@127.9.0.12"},
-	"4.1.1 F5 Route is server-a":              {"Route: <sip:servera.", "Route: <sip:serverb."},
-	"4.1.1 F5 P-Asserted-Identity is bob":     {"P-Asserted-Identity: <sip:bob@", "P-Asserted-Identity: <sip:carol@"},
-	"4.1.1 F5 body is PIDF":                   {"application/pidf+xml", "text/xml"},
-	"4.1.1 F5 document is of bob":             otherEntity,
-	"4.1.1 F5 person is":                      {"I am Active", "I am Idle"},
-	"4.1.1 F5 tuples are":                     otherTuple,
-	"4.1.1 F6 Record-Route names server-a":    {"Record-Route: <sip:127.9.0.1:", "Record-Route: <sip:127.9.0.2:"},
-	"4.1.1 F6 document is of bob":             otherEntity,
-	"4.1.1 F6 person is":                      {"<rpid:other>available</rpid:other>", "<rpid:away/>"},
-	"4.1.1 F6 tuples are":                     {"<caps:audio>true</caps:audio>", ""},
-	"4.1.2 F3 document is of bob":             otherEntity,
-	"4.1.2 F3 person is":                      {"<rpid:away/>", "<rpid:busy/>"},
-	"4.1.2 F3 tuples are":                     {"<basic>open</basic>", "<basic>closed</basic>"},
-	"4.1.2 F4 document is of bob":             otherEntity,
-	"4.1.2 F4 person is":                      {"Away from my computer now", "away"},
-	"4.1.2 F4 tuples are":                     otherTuple,
-	"4.1.3 F3 document is of bob":             otherEntity,
-	"4.1.3 F3 person is":                      {"do-not-disturb", "available"},
-	"4.1.3 F3 tuples are":                     {"<basic>closed</basic>", "<basic>open</basic>"},
-	"4.1.3 F4 document is of bob":             otherEntity,
-	"4.1.3 F4 person is":                      {"do-not-disturb", "available"},
-	"4.1.3 F4 tuples are":                     {`priority="0.4"`, `priority="0.3"`},
-	"4.1.4 F1 SDP has m=message":              noOffer,
-	"4.1.4 F1 a=path is of alice-pc":          {"a=path:msrp://127.9.0.11", "a=path:msrp://127.9.0.1"},
-	"4.1.4 F2 Request-URI is bob@server-b":    {"INVITE sip:bob@serverb", "INVITE sip:carol@serverb"},
-	"4.1.4 F2 Record-Route names server-a":    {"Record-Route: <sip:servera.example.com:5061;transport=tls;lr>\r\n", ""},
-	"4.1.4 F2 P-Asserted-Identity is alice":   {"P-Asserted-Identity: <sip:alice@example.com>\r\n", ""},
-	"4.1.4 F3 bob's policy allows alice":      {"From: <sip:alice@", "From: <sip:mallory@"},
-	"4.1.4 F4 SDP has m=message":              {"m=message 2856 ", "m=message 0 "},
-	"4.1.4 F4 a=path is of bob-pc":            {"a=path:msrp://127.9.0.21:2856/bob1;tcp\r\n", ""},
-	"4.1.1 F5 for F4":                         {"Subscription-State: active", "Subscription-State: pending"},
-	"4.1.1 F2 for the Contact, on the link":   {"Contact: <sip:alice@127.9.0.11", "Contact: <sip:alice@127.9.0.13"},
-	"4.1.1 F5 for the Contact, from then on":  {"NOTIFY sip:alice@127.9.0.11", "NOTIFY sip:alice@127.9.0.13"},
+	"4.1.1 F1 Request-URI is bob@domain":          {"SUBSCRIBE sip:bob@example.com", "SUBSCRIBE sip:bob@example.org"},
+	"4.1.1 F2 Request-URI is bob@server-b":        {"SUBSCRIBE sip:bob@serverb", "SUBSCRIBE sip:bob@serverc"},
+	"4.1.1 F2 Record-Route names server-a":        {"Record-Route: <sip:servera.", "Record-Route: <sip:serverb."},
+	"4.1.1 F2 P-Asserted-Identity is alice":       alicesPAI,
+	"4.1.1 F2 Contact is that of F1":              {"", ""}, // below: the NOTIFY must follow it
+	"4.1.1 F4 bob's policy allows alice":          {"", ""}, // below: F5 says it
+	"4.1.1 F5 Request-URI is alice's Contact":     {"NOTIFY sip:alice@127.9.0.11", "NOTIFY sip:alice@127.9.0.12"},
+	"4.1.1 F5 Route is server-a":                  {"Route: <sip:servera.", "Route: <sip:serverb."},
+	"4.1.1 F5 P-Asserted-Identity is bob":         {"P-Asserted-Identity: <sip:bob@", "P-Asserted-Identity: <sip:carol@"},
+	"4.1.1 F5 body is PIDF":                       {"application/pidf+xml", "text/xml"},
+	"4.1.1 F5 document is of bob":                 otherEntity,
+	"4.1.1 F5 person is":                          {"I am Active", "I am Idle"},
+	"4.1.1 F5 tuples are":                         otherTuple,
+	"4.1.1 F6 Record-Route names server-a":        {"Record-Route: <sip:127.9.0.1:", "Record-Route: <sip:127.9.0.2:"},
+	"4.1.1 F6 document is of bob":                 otherEntity,
+	"4.1.1 F6 person is":                          {"<rpid:other>available</rpid:other>", "<rpid:away/>"},
+	"4.1.1 F6 tuples are":                         {"<caps:audio>true</caps:audio>", ""},
+	"4.1.2 F3 document is of bob":                 otherEntity,
+	"4.1.2 F3 person is":                          {"<rpid:away/>", "<rpid:busy/>"},
+	"4.1.2 F3 tuples are":                         {"<basic>open</basic>", "<basic>closed</basic>"},
+	"4.1.2 F4 document is of bob":                 otherEntity,
+	"4.1.2 F4 person is":                          {"Away from my computer now", "away"},
+	"4.1.2 F4 tuples are":                         otherTuple,
+	"4.1.3 F3 document is of bob":                 otherEntity,
+	"4.1.3 F3 person is":                          {"do-not-disturb", "available"},
+	"4.1.3 F3 tuples are":                         {"<basic>closed</basic>", "<basic>open</basic>"},
+	"4.1.3 F4 document is of bob":                 otherEntity,
+	"4.1.3 F4 person is":                          {"do-not-disturb", "available"},
+	"4.1.3 F4 tuples are":                         {`priority="0.4"`, `priority="0.3"`},
+	"4.1.4 F1 SDP has m=message":                  noOffer,
+	"4.1.4 F1 a=path is of alice-pc":              {"a=path:msrp://127.9.0.11", "a=path:msrp://127.9.0.1"},
+	"4.1.4 F2 Request-URI is bob@server-b":        {"INVITE sip:bob@serverb", "INVITE sip:carol@serverb"},
+	"4.1.4 F2 Record-Route names server-a":        {"Record-Route: <sip:servera.example.com:5061;transport=tls;lr>\r\n", ""},
+	"4.1.4 F2 P-Asserted-Identity is alice":       {"P-Asserted-Identity: <sip:alice@example.com>\r\n", ""},
+	"4.1.4 F3 bob's policy allows alice":          {"From: <sip:alice@", "From: <sip:mallory@"},
+	"4.1.4 F4 SDP has m=message":                  {"m=message 2856 ", "m=message 0 "},
+	"4.1.4 F4 a=path is of bob-pc":                {"a=path:msrp://127.9.0.21:2856/bob1;tcp\r\n", ""},
+	"4.1.1 F5 for the Record-Route, from then on": {"\r\nRoute: <sip:servera.", "\r\nRoute: <sip:serverb."},
+	"4.1.1 F5 for F4":                             {"Subscription-State: active", "Subscription-State: pending"},
+	"4.1.1 F2 for the Contact, on the link":       {"Contact: <sip:alice@127.9.0.11", "Contact: <sip:alice@127.9.0.13"},
+	"4.1.1 F5 for the Contact, from then on":      {"NOTIFY sip:alice@127.9.0.11", "NOTIFY sip:alice@127.9.0.13"},
 }
 
 // Every check has a change of the traffic that makes it fail, and nothing else:
@@ -122,6 +123,9 @@ func TestEveryCheckCanFailAlone(t *testing.T) {
 					used[key] = true
 					change(t, s, "F2", "for the Contact, on the link", where)
 					change(t, s, "F5", "for the Contact, from then on", "before it was sent")
+				case "4.1.1 F2 Record-Route names server-a":
+					change(t, s, "F2", name, where)
+					change(t, s, "F5", "for the Record-Route, from then on", "before it was sent")
 				case "4.1.1 F4 bob's policy allows alice":
 					used[key] = true
 					change(t, s, "F5", "for F4", "before it was sent")
@@ -200,6 +204,9 @@ func TestEveryMessageIsKnownByWhatItIs(t *testing.T) {
 				changes["another status"] = forgery{"SIP/2.0 200 OK", "SIP/2.0 488 Not Acceptable Here"}
 				changes["another transaction"] = forgery{";branch=z9hG4bK", ";branch=z9hG4bKx"}
 			}
+			if m.method == "ACK" {
+				changes["the ACK to a refusal"] = forgery{"bKk", "bKi"}
+			}
 			if m.opens {
 				changes["within a dialog"] = forgery{"To: <sip:bob@example.com>", "To: <sip:bob@example.com>;tag=zz"}
 			}
@@ -244,5 +251,22 @@ func TestSwapped(t *testing.T) {
 	a.in.Raw, b.in.Raw = b.in.Raw, a.in.Raw
 	if v := s.judge().Verdict; v.OK {
 		t.Errorf("%+v", v)
+	}
+}
+
+// A document that came wrong and is passed on as it came is one finding; one
+// that a proxy changes is the proxy's.
+func TestDocumentPassedOn(t *testing.T) {
+	for _, f := range []string{"4.1.2", "4.1.3"} {
+		s := golden(t, f)
+		s.find(t, "F3").in.Raw = replaced(t, s.find(t, "F3").in.Raw, otherTuple.old, otherTuple.new)
+		s.find(t, "F4").replace(t, otherTuple.old, otherTuple.new)
+		if got := shape(s.judge()); !strings.Contains(got, `failed ["F3 tuples`) || !strings.HasSuffix(got, "(1)") {
+			t.Errorf("%s: %s", f, got)
+		}
+		s.find(t, "F4").replace(t, otherTuple.new, `<contact priority="0.5">sip:dave@`)
+		if got := shape(s.judge()); !strings.HasSuffix(got, "(2)") {
+			t.Errorf("%s: %s", f, got)
+		}
 	}
 }

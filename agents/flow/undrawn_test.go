@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"presfed/agents/internal/wire"
+	"presfed/pidf"
 )
 
 // insert puts a message before the one with an F-number.
@@ -222,6 +225,42 @@ func TestTablesAreTheDrafts(t *testing.T) {
 		b, _ := json.Marshal([]any{d.Slug, d.Title, d.Model, d.Needs, d.Messages})
 		if !bytes.Equal(a, b) {
 			t.Errorf("%s:\nwant %s\n got %s", want.ID, a, b)
+		}
+	}
+}
+
+// So do the documents: each is asked of its messages, and no other is.
+func TestDocumentsAreTheDrafts(t *testing.T) {
+	dir := os.Getenv("PRESFED_DRAFT")
+	if dir == "" {
+		t.Skip("not tested: the documents against documents.json; PRESFED_DRAFT names no folder")
+	}
+	file, err := os.Open(filepath.Join(dir, "documents.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	wants, err := pidf.ReadExpects(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range wants {
+		f, ok := Show(want.Flow)
+		if !ok {
+			continue
+		}
+		for _, message := range want.Messages {
+			for _, c := range document(message, want) {
+				c.Source = "draft " + f.ID + c.Source
+				if !slices.ContainsFunc(f.Checks, func(o Check) bool { return o.F == c.F && o.Name == c.Name && o.Source == c.Source }) {
+					t.Errorf("%s %s: no check %q", f.ID, message, c.Name)
+				}
+			}
+		}
+		own := bobsDocument(want.Person.Activities[0], want.Person.Note, want.Tuples[0].Basic)
+		want.Flow, want.Messages, want.Remark = "", nil, ""
+		if diff := cmp.Diff(want, own); diff != "" {
+			t.Errorf("%s: %s", f.ID, diff)
 		}
 	}
 }

@@ -1,0 +1,71 @@
+package bed
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"presfed/agents/certs"
+)
+
+// startRelays puts a relay before each server's link and before its devices. The
+// relays of the link hold certificates of the bed: to server-a theirs proves
+// server-b, and the other way round.
+func (b *Bed) startRelays(ctx context.Context, authority *certs.Authority, links map[string]netip.AddrPort) error {
+	for server, other := range map[string]string{"server-a": "server-b", "server-b": "server-a"} {
+		_, files, err := authority.Issue(certs.Request{Name: "relay-" + server, Hosts: []string{host(server)}, Replace: true}, time.Now())
+		if err != nil {
+			return err
+		}
+		creds, err := certs.Load(certs.Options{Files: files})
+		if err != nil {
+			return err
+		}
+		b.creds = append(b.creds, creds)
+		b.posing[server] = creds
+		r := &relay{from: other, to: server, accept: creds.Config(), target: links[server], meddle: b.options.Meddle}
+		if r.listener, err = net.Listen("tcp", b.options.addr(serverHosts[server]+relayed, portTLS).String()); err != nil {
+			return err
+		}
+		b.links[server] = r
+	}
+	for server, other := range map[string]string{"server-a": "server-b", "server-b": "server-a"} {
+		b.links[server].dial = b.posing[other].Dial(host(server))
+		b.runServers.Go(func() error { return b.links[server].run(ctx) })
+	}
+	return nil
+}
+
+// relayed is how far a relay's address is from its participant's.
+const relayed = 100
+
+// front is where the devices of a server find it: the server itself, or a relay.
+func (b *Bed) front(server string) (netip.AddrPort, error) {
+	at := b.servers[server].Addr("TCP")
+	if b.options.Meddle == nil {
+		return at, nil
+	}
+	if r := b.fronts[server]; r != nil {
+		return r.addr(), nil
+	}
+	l, err := net.Listen("tcp", b.options.addr(serverHosts[server]+relayed, portSIP).String())
+	if err != nil {
+		return at, fmt.Errorf("relay of %s: %w", server, err)
+	}
+	r := &relay{to: server, listener: l, target: at, who: b.owner, meddle: b.options.Meddle}
+	b.fronts[server] = r
+	b.runServers.Go(func() error { return r.run(b.serving) })
+	return r.addr(), nil
+}
+
+// owner is the device with an address.
+func (b *Bed) owner(addr netip.Addr) string {
+	for _, r := range deviceList {
+		if b.options.addr(r.host, 0).Addr() == addr {
+			return r.name
+		}
+	}
+	return addr.String()
+}
