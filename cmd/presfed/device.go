@@ -62,26 +62,37 @@ func (o *deviceOptions) password(con *console) (string, error) {
 	return string(b), err
 }
 
-// withDevice runs f with a device that is up, within the timeout.
-func withDevice(ctx context.Context, con *console, o deviceOptions, onEvent func(client.Event), f func(context.Context, *client.Client) error) error {
+// config is the client that the options describe. release lets go of what it
+// needs while it runs.
+func (o deviceOptions) config(con *console, name string) (cfg client.Config, release func(), err error) {
 	if o.user == "" {
-		return usage("for example --user alice@example.com", "--user is missing: who speaks?")
+		return cfg, nil, usage("for example --user alice@example.com", "--user is missing: who speaks?")
 	}
 	bind, err := netip.ParseAddr(o.bind)
 	if err != nil {
-		return usage("an IP address such as 127.0.0.1", "--bind %q is no address", o.bind)
+		return cfg, nil, usage("an IP address such as 127.0.0.1", "--bind %q is no address", o.bind)
 	}
-	cfg := client.Config{Name: "presfed", User: o.user, Server: o.server, Bind: bind, Agent: "presfed", OnEvent: onEvent}
+	cfg = client.Config{Name: name, User: o.user, Server: o.server, Bind: bind, Agent: "presfed"}
 	if cfg.Password, err = o.password(con); err != nil {
-		return err
+		return cfg, nil, err
 	}
 	keyLog, _ := con.lookup("SSLKEYLOGFILE")
 	creds, err := certs.Load(certs.Options{Files: certs.Files{Authority: o.authority}, KeyLog: keyLog})
 	if err != nil {
+		return cfg, nil, err
+	}
+	cfg.TLS = creds.Config()
+	return cfg, func() { creds.Close() }, nil
+}
+
+// withDevice runs f with a device that is up, within the timeout.
+func withDevice(ctx context.Context, con *console, o deviceOptions, onEvent func(client.Event), f func(context.Context, *client.Client) error) error {
+	cfg, release, err := o.config(con, "presfed")
+	if err != nil {
 		return err
 	}
-	defer creds.Close()
-	cfg.TLS = creds.Config()
+	defer release()
+	cfg.OnEvent = onEvent
 	c, err := client.New(cfg)
 	if err != nil {
 		return fail(exitUsage, err, "")
@@ -132,7 +143,9 @@ func eventLine(w io.Writer, e client.Event) error {
 			fmt.Fprintf(&b, " %s=%s", name, value)
 		}
 	}
+	add("name", e.Name)
 	add("aor", e.AOR)
+	add("addresses", strings.Join(e.Addresses, ","))
 	add("entity", e.Entity)
 	add("state", e.State)
 	add("reason", e.Reason)
@@ -141,6 +154,7 @@ func eventLine(w io.Writer, e client.Event) error {
 	}
 	add("etag", e.ETag)
 	add("from", e.From)
+	add("peer", e.Peer)
 	add("via", e.Via)
 	if e.Code != 0 {
 		add("code", fmt.Sprint(e.Code))

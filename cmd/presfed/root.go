@@ -57,6 +57,7 @@ func newRoot(con *console) *cobra.Command {
 	root.SetHelpCommand(newHelpCmd())
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
+		newAgentCmd(con, runAgent),
 		newCertsCmd(con),
 		newCompletionCmd(con, runCompletion),
 		newDemoCmd(con, runFlows),

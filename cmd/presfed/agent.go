@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"presfed/agents/client"
+)
+
+type agentOptions struct {
+	con          *console
+	name         string
+	device       deviceOptions
+	port         int
+	msrpPort     int
+	answer       string
+	expires      time.Duration
+	unregistered bool
+	capabilities string
+	acceptTypes  []string
+	directory    string
+	stay         bool
+	logLevel     string
+}
+
+func newAgentCmd(con *console, run func(context.Context, agentOptions) error) *cobra.Command {
+	opts := agentOptions{con: con}
+	cmd := &cobra.Command{
+		Use:   "agent NAME",
+		Short: "Run one device of a user: commands on standard input, events on standard output",
+		Long: `Runs a device: it registers, says ready, and then takes a command a line and
+prints an event a line, until quit, the end of the input, or an interrupt. NAME is
+the participant's; without --user the user is what stands before its hyphen, at
+example.com.
+
+` + agentHelp() + `
+
+wait looks at the events since the last one that a wait found, and fails the run
+with exit code 1 when the time is up (10s without one). KEY is a field of the
+event; person=away asks for an activity, basic=open for one tuple that is open,
+basic=closed for all of them closed.`,
+		Example: `  presfed agent bob-pc --user bob@example.com --server tcp:127.0.0.1:5060 --answer auto
+  printf 'watch bob\nwait presence basic=closed 30s\nquit\n' | presfed agent alice-pc --server tcp:127.0.0.1:5060`,
+		Args: takes("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.name = args[0]
+			return run(cmd.Context(), opts)
+		},
+	}
+	opts.device.flags(cmd)
+	f := cmd.Flags()
+	f.IntVar(&opts.port, "port", 0, "own `port` for SIP over UDP and TCP (0: free ones)")
+	f.IntVar(&opts.msrpPort, "msrp-port", 0, "own `port` for sessions (0: a free one)")
+	f.StringVar(&opts.answer, "answer", "ring", "`how` sessions are answered: auto (200 at once), ring (by reply), busy (486), decline (603)")
+	f.DurationVar(&opts.expires, "expires", time.Hour, "how long a registration or subscription is to last; it is renewed before")
+	f.BoolVar(&opts.unregistered, "no-register", false, "do not register")
+	f.StringVar(&opts.capabilities, "capabilities", "", "`parameters` of the registered Contact, as ';+sip.message;audio' (default: a device for messages)")
+	f.StringSliceVar(&opts.acceptTypes, "accept-types", []string{"text/plain"}, "content `types` taken in sessions")
+	f.StringVar(&opts.directory, "directory", "", "the domain's directory, a `file`, for allow, block, polite-block, confirm and the buddy list")
+	f.BoolVar(&opts.stay, "stay", false, "go on after the end of the input, until interrupted")
+	f.StringVar(&opts.logLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
+	return cmd
+}
+
+// agent is a device that is being told what to do.
+type agent struct {
+	opts   agentOptions
+	device *client.Client
+	events *eventQueue
+
+	printing sync.Mutex
+	mu       sync.Mutex
+	last     string // who wrote last in a session: whom reply is for
+}
+
+func runAgent(ctx context.Context, opts agentOptions) error {
+	a := &agent{opts: opts, events: newEventQueue()}
+	if opts.device.user == "" {
+		user, _, _ := strings.Cut(opts.name, "-")
+		a.opts.device.user = user + "@example.com"
+	}
+	for flag, port := range map[string]int{"--port": opts.port, "--msrp-port": opts.msrpPort} {
+		if port < 0 || port > 65535 {
+			return usage("0 to 65535", "%s %d is no port", flag, port)
+		}
+	}
+	log, err := newLogger(opts.con, opts.logLevel)
+	if err != nil {
+		return err
+	}
+	cfg, release, err := a.opts.device.config(opts.con, opts.name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := a.complete(&cfg, log); err != nil {
+		return err
+	}
+	if a.device, err = client.New(cfg); err != nil {
+		return fail(exitUsage, err, "")
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- a.device.Run(running) }()
+	err = a.serve(ctx)
+	// What was begun is ended properly, also after an interrupt.
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if cerr := a.device.Close(last); cerr != nil {
+		log.Info("not everything could be ended", "error", cerr)
+	}
+	stop()
+	if rerr := <-done; err == nil {
+		err = rerr
+	}
+	return peerFailure(err, a.opts.device)
+}
+
+func (a *agent) complete(cfg *client.Config, log *slog.Logger) error {
+	answers := map[string]client.Answer{
+		"auto": client.AnswerAuto, "ring": client.AnswerRing, "busy": client.AnswerBusy, "decline": client.AnswerDecline,
+	}
+	answer, ok := answers[a.opts.answer]
+	if !ok {
+		return usage("auto, ring, busy or decline", "--answer %q is no answer", a.opts.answer)
+	}
+	cfg.Answer, cfg.Lengthen = answer, true
+	cfg.Port, cfg.MSRPPort = uint16(a.opts.port), uint16(a.opts.msrpPort)
+	cfg.Capabilities, cfg.AcceptTypes = a.opts.capabilities, a.opts.acceptTypes
+	cfg.Log, cfg.OnEvent = log, a.happened
+	return nil
+}
+
+// happened prints an event and keeps it for wait.
+func (a *agent) happened(e client.Event) {
+	if e.Type == "im" && e.Via == "session" || e.Type == "session" {
+		a.mu.Lock()
+		a.last = e.From
+		if e.From == "" {
+			a.last = e.Peer
+		}
+		a.mu.Unlock()
+	}
+	a.print(e, func(w io.Writer) error { return eventLine(w, e) })
+	a.events.add(e)
+}
+
+func (a *agent) print(v any, text func(io.Writer) error) {
+	a.printing.Lock()
+	defer a.printing.Unlock()
+	_ = a.opts.con.result(v, text) // what cannot be printed is lost with the console
+}
+
+// errQuit ends the run as it was asked to.
+var errQuit = errors.New("quit")
+
+// maxLine bounds a command.
+const maxLine = 1 << 20
+
+// serve registers and takes commands until there are no more.
+func (a *agent) serve(ctx context.Context) error {
+	if !a.opts.unregistered {
+		limited, cancel := context.WithTimeout(ctx, a.opts.device.timeout)
+		err := a.device.KeepRegistered(limited, a.opts.expires)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+	a.happened(client.Event{Type: "ready", Time: time.Now(), Name: a.opts.name, AOR: a.device.AOR(), Addresses: a.addresses()})
+	lines := make(chan string)
+	ended := make(chan error, 1)
+	go func() { // it ends with the input, or with the process
+		scan := bufio.NewScanner(a.opts.con.in)
+		scan.Buffer(nil, maxLine)
+		for scan.Scan() {
+			select {
+			case lines <- scan.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+		ended <- scan.Err()
+	}()
+	for {
+		select {
+		case line := <-lines:
+			if err := a.command(ctx, line); err != nil {
+				if errors.Is(err, errQuit) {
+					return nil
+				}
+				return err
+			}
+		case err := <-ended:
+			if err != nil || !a.opts.stay {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (a *agent) addresses() []string {
+	var all []string
+	for _, at := range []struct {
+		how string
+		at  netip.AddrPort
+	}{{"udp", a.device.Addr("UDP")}, {"tcp", a.device.Addr("TCP")}, {"msrp", a.device.MSRPAddr()}} {
+		all = append(all, fmt.Sprint(at.how, ":", at.at))
+	}
+	return all
+}

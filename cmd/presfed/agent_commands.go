@@ -1,0 +1,323 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"presfed/agents/client"
+	"presfed/db"
+	"presfed/pidf"
+)
+
+// agentCommand is one command of an agent; do gets what stands behind its name.
+type agentCommand struct {
+	name, args, help string
+	least            int // words it needs; the last one takes the rest of the line
+	do               func(a *agent, ctx context.Context, args []string) error
+}
+
+func agentCommands() []agentCommand {
+	return []agentCommand{
+		{"status", "WORD [NOTE]", "publish open, closed, away, busy or dnd", 1, (*agent).status},
+		{"publish", "FILE", "publish a presence document", 1, (*agent).publish},
+		{"watch", "TARGET", "subscribe to a user's presence", 1, (*agent).watch},
+		{"unwatch", "TARGET", "end that subscription", 1, (*agent).unwatch},
+		{"list", "", "who is watched, the buddy list, the sessions", 0, (*agent).list},
+		{"allow", "WATCHER", "decide about who watches (needs --directory)", 1, rule(db.Allow)},
+		{"block", "WATCHER", "", 1, rule(db.Block)},
+		{"polite-block", "WATCHER", "", 1, rule(db.PoliteBlock)},
+		{"confirm", "WATCHER", "", 1, rule(db.Confirm)},
+		{"im", "TARGET TEXT", "send in a session, a new one if there is none", 2, (*agent).im},
+		{"page", "TARGET TEXT", "send one MESSAGE", 2, (*agent).page},
+		{"reply", "TEXT", "send in the session that spoke last; answers one that rings", 1, (*agent).reply},
+		{"send-file", "TARGET PATH", "send a file in a session", 2, (*agent).sendFile},
+		{"bye", "TARGET", "end the session with that user", 1, (*agent).bye},
+		{"wait", "EVENT [KEY=VALUE...] [TIMEOUT]", "go on when that happens", 1, (*agent).wait},
+		{"sleep", "TIME", "go on after that time, as 2s", 1, (*agent).sleep},
+		{"quit", "", "end", 0, func(*agent, context.Context, []string) error { return errQuit }},
+	}
+}
+
+func agentHelp() string {
+	var b strings.Builder
+	b.WriteString("Commands:")
+	for _, c := range agentCommands() {
+		fmt.Fprintf(&b, "\n  %-38s%s", c.name+" "+c.args, c.help)
+	}
+	return strings.ReplaceAll(b.String(), " \n", "\n")
+}
+
+// command does one line. A command that fails is answered by an event, and the
+// run goes on; the error is one that ends the run.
+func (a *agent) command(ctx context.Context, line string) error {
+	line = strings.TrimSpace(line)
+	if line == "" || strings.HasPrefix(line, "#") {
+		return nil
+	}
+	name, rest, _ := strings.Cut(line, " ")
+	all := agentCommands()
+	i := slices.IndexFunc(all, func(c agentCommand) bool { return c.name == name })
+	if i < 0 {
+		var names []string
+		for _, c := range all {
+			names = append(names, c.name)
+		}
+		a.failed(fmt.Errorf("unknown command %q: want %s", name, strings.Join(names, ", ")))
+		return nil
+	}
+	c := all[i]
+	args := splitWords(rest, len(strings.Fields(c.args)))
+	if len(args) < c.least {
+		a.failed(fmt.Errorf("%s: want %s %s", name, name, c.args))
+		return nil
+	}
+	limited := ctx
+	if name != "wait" && name != "sleep" {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeout(ctx, a.opts.device.timeout)
+		defer cancel()
+	}
+	err := c.do(a, limited, args)
+	var verdict *failure
+	switch {
+	case err == nil:
+	case errors.Is(err, errQuit), errors.As(err, &verdict) && verdict.code == exitVerdict:
+		return err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	default:
+		a.failed(fmt.Errorf("%s: %w", name, err))
+	}
+	return nil
+}
+
+// splitWords gives at most n words; the last one is the rest of the line.
+func splitWords(s string, n int) []string {
+	var words []string
+	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
+		if len(words) == n-1 {
+			return append(words, s)
+		}
+		word, rest, _ := strings.Cut(s, " ")
+		words, s = append(words, word), rest
+	}
+	return words
+}
+
+func (a *agent) failed(err error) {
+	e := client.Failed(err)
+	e.Time = time.Now()
+	a.happened(e)
+}
+
+func (a *agent) status(ctx context.Context, args []string) error {
+	status, err := pidf.ParseStatus(args[0])
+	if err != nil {
+		return err
+	}
+	return a.device.Status(ctx, status, strings.Join(args[1:], " "))
+}
+
+func (a *agent) publish(ctx context.Context, args []string) error {
+	body, err := os.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	return a.device.KeepPublished(ctx, client.Publication{Body: body, Expires: a.opts.expires})
+}
+
+func (a *agent) watch(ctx context.Context, args []string) error {
+	if a.subscription(args[0]) != nil {
+		return fmt.Errorf("%s is watched already", args[0])
+	}
+	_, err := a.device.Subscribe(ctx, args[0], client.SubscribeOptions{Expires: a.opts.expires})
+	return err
+}
+
+func (a *agent) unwatch(ctx context.Context, args []string) error {
+	s := a.subscription(args[0])
+	if s == nil {
+		return fmt.Errorf("%s is not watched", args[0])
+	}
+	return s.Unsubscribe(ctx)
+}
+
+func (a *agent) subscription(target string) *client.Subscription {
+	for _, s := range a.device.Subscriptions() {
+		if sameUser(s.Target(), target) {
+			return s
+		}
+	}
+	return nil
+}
+
+// sameUser compares an address of record with a user as people write one.
+func sameUser(aor, written string) bool {
+	aor = strings.TrimPrefix(aor, "sip:")
+	written, _, _ = strings.Cut(strings.TrimPrefix(written, "sip:"), ";")
+	if user, _, _ := strings.Cut(aor, "@"); !strings.Contains(written, "@") {
+		return user == written
+	}
+	return strings.EqualFold(aor, written)
+}
+
+type listedUser struct {
+	Entity string `json:"entity"`
+	State  string `json:"state,omitempty"`
+}
+
+type agentList struct {
+	Type     string       `json:"type"`
+	Watching []listedUser `json:"watching,omitempty"`
+	Sessions []listedUser `json:"sessions,omitempty"`
+	Buddies  []string     `json:"buddies,omitempty"`
+}
+
+func (a *agent) list(ctx context.Context, _ []string) error {
+	l := agentList{Type: "list"}
+	for _, s := range a.device.Subscriptions() {
+		l.Watching = append(l.Watching, listedUser{s.Target(), s.State()})
+	}
+	for _, s := range a.device.Sessions() {
+		state := "ringing"
+		if s.Established() {
+			state = "established"
+		}
+		l.Sessions = append(l.Sessions, listedUser{s.Peer(), state})
+	}
+	byEntity := func(x, y listedUser) int { return cmp.Compare(x.Entity, y.Entity) }
+	slices.SortFunc(l.Watching, byEntity)
+	slices.SortFunc(l.Sessions, byEntity)
+	if a.opts.directory != "" {
+		err := directoryOptions{con: a.opts.con, path: a.opts.directory}.read(ctx, func(v db.View) error {
+			owner, err := directoryUser(ctx, v, strings.TrimPrefix(a.device.AOR(), "sip:"))
+			if err == nil {
+				l.Buddies, err = v.Buddies(ctx, owner)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	a.print(l, func(w io.Writer) error {
+		var b strings.Builder
+		b.WriteString("list\n")
+		for _, u := range l.Watching {
+			fmt.Fprintf(&b, "  watching %s %s\n", u.Entity, u.State)
+		}
+		for _, u := range l.Sessions {
+			fmt.Fprintf(&b, "  session %s %s\n", u.Entity, u.State)
+		}
+		for _, buddy := range l.Buddies {
+			fmt.Fprintf(&b, "  buddy %s\n", buddy)
+		}
+		_, err := io.WriteString(w, b.String())
+		return err
+	})
+	return nil
+}
+
+// rule sets what a watcher gets, where the servers look it up.
+func rule(handling db.Handling) func(*agent, context.Context, []string) error {
+	return func(a *agent, ctx context.Context, args []string) error {
+		if a.opts.directory == "" {
+			return errors.New("where are the rules? Start the agent with --directory FILE")
+		}
+		o := directoryPolicyOptions{
+			directoryOptions: directoryOptions{con: a.opts.con, path: a.opts.directory},
+			presentity:       strings.TrimPrefix(a.device.AOR(), "sip:"), watcher: args[0], handling: string(handling),
+		}
+		return o.open(ctx, func(d *db.DB) error {
+			return d.Update(ctx, func(t *db.Tx) error {
+				r, err := o.rule(ctx, t.View)
+				if err == nil {
+					err = t.SetRule(r)
+				}
+				return err
+			})
+		})
+	}
+}
+
+func (a *agent) session(target string) *client.Session {
+	for _, s := range a.device.Sessions() {
+		if sameUser(s.Peer(), target) {
+			return s
+		}
+	}
+	return nil
+}
+
+func (a *agent) im(ctx context.Context, args []string) error {
+	if s := a.session(args[0]); s != nil && s.Established() {
+		return s.Send(ctx, args[1])
+	}
+	_, err := a.device.IM(ctx, args[0], args[1])
+	return err
+}
+
+func (a *agent) page(ctx context.Context, args []string) error {
+	return a.device.Page(ctx, args[0], "text/plain", []byte(args[1]))
+}
+
+func (a *agent) reply(ctx context.Context, args []string) error {
+	a.mu.Lock()
+	last := a.last
+	a.mu.Unlock()
+	s := a.session(last)
+	if last == "" || s == nil {
+		return errors.New("there is no session to reply in")
+	}
+	if !s.Established() {
+		if err := s.Accept(ctx); err != nil {
+			return err
+		}
+	}
+	return s.Send(ctx, args[0])
+}
+
+func (a *agent) sendFile(ctx context.Context, args []string) error {
+	f, err := os.Open(args[1])
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	s := a.session(args[0])
+	if s == nil || !s.Established() {
+		if s, err = a.device.IM(ctx, args[0], ""); err != nil {
+			return err
+		}
+	}
+	kind := cmp.Or(mime.TypeByExtension(filepath.Ext(args[1])), "application/octet-stream")
+	return s.SendBody(ctx, kind, f)
+}
+
+func (a *agent) bye(ctx context.Context, args []string) error {
+	s := a.session(args[0])
+	if s == nil {
+		return fmt.Errorf("there is no session with %s", args[0])
+	}
+	return s.Close(ctx)
+}
+
+func (a *agent) sleep(ctx context.Context, args []string) error {
+	d, err := time.ParseDuration(args[0])
+	if err != nil {
+		return err
+	}
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+	return nil
+}

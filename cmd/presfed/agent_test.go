@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"presfed/agents/client"
+	"presfed/agents/server"
+	"presfed/db"
+	"presfed/routing"
+)
+
+// driven is an agent that a test drives as a script would.
+type driven struct {
+	t      *testing.T
+	in     *io.PipeWriter
+	events chan client.Event
+	code   chan int
+}
+
+func drive(t *testing.T, args ...string) *driven {
+	t.Helper()
+	in, tell := io.Pipe()
+	hear, out := io.Pipe()
+	d := &driven{t: t, in: tell, events: make(chan client.Event, 256), code: make(chan int, 1)}
+	con := newConsole(in, out, os.Stderr, func(string) (string, bool) { return "", false })
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.code <- execute(ctx, append([]string{"agent", "--json"}, args...), con)
+		out.Close()
+	}()
+	go func() {
+		defer close(d.events)
+		for lines := bufio.NewScanner(hear); lines.Scan(); {
+			var e client.Event
+			if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+				t.Errorf("%s: %v", lines.Text(), err)
+			}
+			d.events <- e
+		}
+	}()
+	t.Cleanup(func() { cancel(); tell.Close(); <-done })
+	return d
+}
+
+func (d *driven) tell(lines ...string) {
+	for _, line := range lines {
+		if _, err := io.WriteString(d.in, line+"\n"); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// until passes over events up to one of that type.
+func (d *driven) until(typ string) client.Event {
+	d.t.Helper()
+	for {
+		select {
+		case e, ok := <-d.events:
+			switch {
+			case !ok:
+				d.t.Fatalf("the agent has ended before %s", typ)
+			case e.Type == typ:
+				return e
+			case e.Type == "failed" || e.Type == "error":
+				d.t.Fatalf("waiting for %s: %+v", typ, e)
+			}
+		case <-time.After(20 * time.Second):
+			d.t.Fatalf("no %s", typ)
+		}
+	}
+}
+
+func (d *driven) quit() {
+	d.t.Helper()
+	d.tell("quit")
+	for range d.events {
+	}
+	if code := <-d.code; code != 0 {
+		d.t.Errorf("exit code %d", code)
+	}
+}
+
+// TestAgentsTalk: two agents without any server, each told where the other is.
+func TestAgentsTalk(t *testing.T) {
+	bob := drive(t, "bob-pc", "--no-register", "--server", "tcp:127.0.0.1:9", "--accept-types", "*")
+	at := bob.until("ready").Addresses[1]
+	alice := drive(t, "alice-pc", "--no-register", "--server", at)
+	alice.until("ready")
+	alice.tell("im bob Are you there, Bob?")
+	for bob.until("session").State != "ringing" {
+	}
+	bob.tell("reply Yes, here.")
+	if e := bob.until("im"); e.Text != "Are you there, Bob?" || e.From != "sip:alice@example.com" {
+		t.Errorf("%+v", e)
+	}
+	if e := alice.until("im"); e.Text != "Yes, here." {
+		t.Errorf("%+v", e)
+	}
+	file := filepath.Join(t.TempDir(), "notes.bin")
+	if err := os.WriteFile(file, make([]byte, 10_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	alice.tell("send-file bob "+file, "page bob outside", "bye bob", "wait closed peer=bob 5s")
+	if e := bob.until("im"); e.Size != 10_000 || e.Text != "" {
+		t.Errorf("%+v", e)
+	}
+	if e := bob.until("im"); e.Via != "page" || e.Text != "outside" {
+		t.Errorf("%+v", e)
+	}
+	bob.until("closed")
+	alice.quit()
+	bob.quit()
+}
+
+// TestAgentsMeet: two users of one server.
+func TestAgentsMeet(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "directory")
+	d, err := db.Open(t.Context(), path, db.Options{Create: true, Domain: db.Domain{Name: "example.com"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(d.AddServer(t.Context(), db.Server{Name: "server-a", URI: "sip:servera.example.com;transport=tls"}))
+	for _, user := range []string{"alice@example.com", "bob@example.com"} {
+		must(d.AddUser(t.Context(), db.User{AOR: user}))
+		must(d.Assign(t.Context(), user, routing.Place{Model: routing.Partitioned, Servers: []string{"server-a"}}))
+	}
+	s, err := server.New(t.Context(), server.Config{
+		Name: "server-a", Directory: path, State: filepath.Join(dir, "state"), NoAuth: true,
+		Listen: []server.Listen{{Transport: "TCP", Addr: netip.MustParseAddrPort("127.0.0.1:0")}},
+	})
+	must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	defer func() { cancel(); <-done; s.Close() }()
+
+	at := "tcp:" + s.Addr("TCP").String()
+	bob := drive(t, "bob-pc", "--server", at, "--answer", "auto", "--directory", path)
+	bob.until("registered")
+	bob.until("ready")
+	bob.tell("allow alice", "status away at lunch", "wait published 5s", "list")
+	bob.until("list")
+	alice := drive(t, "alice-pc", "--server", at)
+	alice.until("ready")
+	alice.tell("watch bob", `wait presence entity=bob person=away note="at lunch" basic=open 10s`, "list")
+	alice.until("list") // so the wait has found it
+	bob.tell("status dnd")
+	alice.tell("wait presence basic=closed 10s", "unwatch bob", "wait presence state=terminated 10s")
+	for !strings.Contains(alice.until("presence").State, "terminated") {
+	}
+	alice.quit()
+	bob.quit()
+	if n := len(s.Bindings("bob@example.com")); n != 0 {
+		t.Errorf("%d bindings are left", n)
+	}
+}
+
+func TestWaitMatches(t *testing.T) {
+	e := client.Event{
+		Type: "presence", Entity: "sip:bob@example.com", State: "active", Code: 7,
+		Person: &client.Person{Activities: []string{"away"}, Note: "back at 2"},
+		Tuples: []client.Tuple{{ID: "a", Basic: "open"}, {ID: "b", Basic: "closed"}},
+	}
+	for line, want := range map[string]bool{
+		"presence":                               true,
+		"im":                                     false,
+		"presence entity=bob":                    true,
+		"presence entity=bob@example.com":        true,
+		"presence entity=sip:bob@example.com 2s": true,
+		"presence entity=bobby":                  false,
+		"presence state=active code=7":           true,
+		"presence state=active code=8":           false,
+		"presence person=away":                   true,
+		"presence person=busy":                   false,
+		`presence note="back at 2"`:              true,
+		"presence basic=open":                    true,
+		"presence basic=closed":                  false, // not all of them
+		"presence etag=x":                        false,
+	} {
+		w, err := parseWait(line)
+		if err != nil || w.matches(e) != want {
+			t.Errorf("%s: %v, want %v", line, err, want)
+		}
+	}
+	for _, line := range []string{"", "presence 2s basic=open", "presence soon", `presence note="x`} {
+		if _, err := parseWait(line); err == nil {
+			t.Errorf("%q is taken", line)
+		}
+	}
+}
