@@ -30,6 +30,7 @@ type agentOptions struct {
 	acceptTypes  []string
 	directory    string
 	stay         bool
+	control      string
 	logLevel     string
 }
 
@@ -68,6 +69,7 @@ basic=closed for all of them closed.`,
 	f.StringSliceVar(&opts.acceptTypes, "accept-types", []string{"text/plain"}, "content `types` taken in sessions")
 	f.StringVar(&opts.directory, "directory", "", "the domain's directory, a `file`, for allow, block, polite-block, confirm and the buddy list")
 	f.BoolVar(&opts.stay, "stay", false, "go on after the end of the input, until interrupted")
+	f.StringVar(&opts.control, "control", "", "`socket` by which others see and steer the device")
 	f.StringVar(&opts.logLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
 	return cmd
 }
@@ -106,13 +108,23 @@ func runAgent(ctx context.Context, opts agentOptions) error {
 	if err := a.complete(&cfg, log); err != nil {
 		return err
 	}
-	if a.device, err = client.New(cfg); err != nil {
-		return fail(exitUsage, err, "")
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	control, err := a.steered(&cfg, func() { leave(errQuit) })
+	if err != nil {
+		return err
 	}
+	if a.device, err = client.New(cfg); err != nil {
+		return errors.Join(fail(exitUsage, err, ""), control.close())
+	}
+	seen := control.run()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() { done <- a.device.Run(running) }()
-	err = a.serve(ctx)
+	err = a.serve(ctx, func() { control.ready(a.device) })
+	if errors.Is(err, errQuit) {
+		err = nil
+	}
 	// What was begun is ended properly, also after an interrupt.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -122,6 +134,9 @@ func runAgent(ctx context.Context, opts agentOptions) error {
 	stop()
 	if rerr := <-done; err == nil {
 		err = rerr
+	}
+	if serr := seen(); err == nil {
+		err = serr
 	}
 	return peerFailure(err, a.opts.device)
 }
@@ -168,7 +183,7 @@ var errQuit = errors.New("quit")
 const maxLine = 1 << 20
 
 // serve registers and takes commands until there are no more.
-func (a *agent) serve(ctx context.Context) error {
+func (a *agent) serve(ctx context.Context, ready func()) error {
 	if !a.opts.unregistered {
 		limited, cancel := context.WithTimeout(ctx, a.opts.device.timeout)
 		err := a.device.KeepRegistered(limited, a.opts.expires)
@@ -178,6 +193,7 @@ func (a *agent) serve(ctx context.Context) error {
 		}
 	}
 	a.happened(client.Event{Type: "ready", Time: time.Now(), Name: a.opts.name, AOR: a.device.AOR(), Addresses: a.addresses()})
+	ready()
 	lines := make(chan string)
 	ended := make(chan error, 1)
 	go func() { // it ends with the input, or with the process
@@ -196,9 +212,6 @@ func (a *agent) serve(ctx context.Context) error {
 		select {
 		case line := <-lines:
 			if err := a.command(ctx, line); err != nil {
-				if errors.Is(err, errQuit) {
-					return nil
-				}
 				return err
 			}
 		case err := <-ended:

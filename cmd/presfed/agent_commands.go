@@ -56,9 +56,24 @@ func agentHelp() string {
 	return strings.ReplaceAll(b.String(), " \n", "\n")
 }
 
-// command does one line. A command that fails is answered by an event, and the
-// run goes on; the error is one that ends the run.
+// command does one line of the input. A command that fails is answered by an
+// event, and the run goes on; the error is one that ends the run.
 func (a *agent) command(ctx context.Context, line string) error {
+	err := a.do(ctx, line)
+	var verdict *failure
+	switch {
+	case err == nil:
+	case errors.Is(err, errQuit), errors.As(err, &verdict) && verdict.code == exitVerdict:
+		return err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	default:
+		a.failed(err)
+	}
+	return nil
+}
+
+func (a *agent) do(ctx context.Context, line string) error {
 	line = strings.TrimSpace(line)
 	if line == "" || strings.HasPrefix(line, "#") {
 		return nil
@@ -71,14 +86,12 @@ func (a *agent) command(ctx context.Context, line string) error {
 		for _, c := range all {
 			names = append(names, c.name)
 		}
-		a.failed(fmt.Errorf("unknown command %q: want %s", name, strings.Join(names, ", ")))
-		return nil
+		return fmt.Errorf("unknown command %q: want %s", name, strings.Join(names, ", "))
 	}
 	c := all[i]
 	args := splitWords(rest, len(strings.Fields(c.args)))
 	if len(args) < c.least {
-		a.failed(fmt.Errorf("%s: want %s %s", name, name, c.args))
-		return nil
+		return fmt.Errorf("%s: want %s %s", name, name, c.args)
 	}
 	limited := ctx
 	if name != "wait" && name != "sleep" {
@@ -86,16 +99,11 @@ func (a *agent) command(ctx context.Context, line string) error {
 		limited, cancel = context.WithTimeout(ctx, a.opts.device.timeout)
 		defer cancel()
 	}
-	err := c.do(a, limited, args)
-	var verdict *failure
-	switch {
-	case err == nil:
-	case errors.Is(err, errQuit), errors.As(err, &verdict) && verdict.code == exitVerdict:
-		return err
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	default:
-		a.failed(fmt.Errorf("%s: %w", name, err))
+	if err := c.do(a, limited, args); err != nil {
+		if errors.Is(err, errQuit) {
+			return err
+		}
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -206,4 +207,67 @@ func TestWaitMatches(t *testing.T) {
 			t.Errorf("%q is taken", line)
 		}
 	}
+}
+
+// TestAgentIsSteered: by its control socket, spoken to by hand.
+func TestAgentIsSteered(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "bob.sock")
+	bob := drive(t, "bob-pc", "--no-register", "--server", "tcp:127.0.0.1:9", "--answer", "auto", "--control", socket)
+	at := bob.until("ready").Addresses[1]
+	alice := drive(t, "alice-pc", "--no-register", "--server", at)
+	alice.until("ready")
+	alice.tell("im bob Hello")
+	bob.until("im")
+	alice.until("sent")
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	answers := bufio.NewScanner(conn)
+	ask := func(request, want string) {
+		t.Helper()
+		if _, err := io.WriteString(conn, request+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		if !answers.Scan() || !strings.Contains(answers.Text(), want) {
+			t.Errorf("%s: %s, want %s", request, answers.Text(), want)
+		}
+	}
+	ask(`{"op":"ready"}`, `"participant":"bob-pc"`)
+	ask(`{"op":"command","line":"reply Hello yourself"}`, `"ok":true`)
+	if e := alice.until("im"); e.Text != "Hello yourself" {
+		t.Errorf("%+v", e)
+	}
+	ask(`{"op":"command","line":"dance"}`, `unknown command`)
+	ask(`{"op":"command","line":"bye alice"}`, `"ok":true`)
+	if _, err := io.WriteString(conn, `{"op":"records","after":0,"follow":true}`+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	protocols := map[string]int{}
+	stopped := false
+	for answers.Scan() && !strings.Contains(answers.Text(), `"type":"end"`) {
+		var r struct{ Participant, Protocol string }
+		if err := json.Unmarshal(answers.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		protocols[r.Protocol]++
+		if !stopped { // by a connection of its own, for this one is read from
+			stopped = true
+			if other, err := net.Dial("unix", socket); err == nil {
+				defer other.Close()
+				io.WriteString(other, `{"op":"stop"}`+"\n")
+			}
+		}
+	}
+	// INVITE, 200, ACK, BYE, 200; two SENDs and their 200s.
+	if protocols["sip"] != 5 || protocols["msrp"] != 4 {
+		t.Errorf("records: %v", protocols)
+	}
+	for range bob.events {
+	}
+	if code := <-bob.code; code != 0 {
+		t.Errorf("stopped with exit code %d", code)
+	}
+	alice.quit()
 }

@@ -171,7 +171,7 @@ func (a *agent) wait(ctx context.Context, args []string) error {
 		select {
 		case <-a.events.more:
 		case <-over.C:
-			return fail(exitVerdict, fmt.Errorf("wait %s: it did not happen within %s", strings.Join(args, " "), want.within), "")
+			return fail(exitVerdict, fmt.Errorf("%s: it did not happen within %s", strings.Join(args, " "), want.within), "")
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
