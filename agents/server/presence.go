@@ -36,6 +36,12 @@ func (s *Server) startPresence(snapshot state.Snapshot) {
 
 // directoryChanged lets a changed policy act at once on those who watch.
 func (s *Server) directoryChanged(c locate.Changed) {
+	if c.All || c.Domain { // the domain's default may have changed, for anybody
+		for _, resource := range s.notifier.Resources() {
+			s.presence.PolicyChanged(resource)
+		}
+		return
+	}
 	for _, aor := range c.Policy {
 		s.presence.PolicyChanged(scheme + aor)
 	}

@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"presfed/agents/internal/auth"
 	"presfed/agents/internal/clock"
+	"presfed/agents/internal/control"
 	"presfed/agents/internal/event"
 	"presfed/agents/internal/im"
 	"presfed/agents/internal/locate"
@@ -58,6 +58,9 @@ type Config struct {
 	Clock  clock.Clock
 	Log    *slog.Logger
 	Tap    wire.Tap
+	// Control is the path of a Unix socket on which the server's wire records can
+	// be read and it can be told to stop; empty: none.
+	Control string
 }
 
 // Server is a running server. New opens and binds all it needs; Close lets go
@@ -80,6 +83,9 @@ type Server struct {
 	lanes     event.Lanes
 	presence  *presence.Presence
 	notifier  *event.Notifier
+	control   *control.Server // nil: none
+	stopped   chan struct{}   // closed when the control socket says so
+	stopOnce  sync.Once
 }
 
 // resolveTimeout bounds a look-up in the DNS.
@@ -106,6 +112,9 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	if err = s.openDirectory(ctx); err != nil {
 		return s, err
 	}
+	if err = s.openControl(); err != nil {
+		return s, err
+	}
 	s.policy = policy.New(locate.Rules(s.locate))
 	s.resolver = resolve.Resolver{Lookup: resolve.DNS{}}
 	if cfg.NoAuth {
@@ -130,7 +139,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	s.registrar = registrar.New(registrar.Config{Store: s.store, Clock: cfg.Clock, Log: s.log}, snapshot.Bindings)
 	endpoint := sip.Config{
 		Name: cfg.Name, Host: s.self.Identity, ServerTLS: cfg.ServerTLS, ClientTLS: cfg.ClientTLS,
-		Handler: (*handler)(s), Tap: cfg.Tap, Clock: cfg.Clock, Log: s.log,
+		Handler: (*handler)(s), Tap: s.cfg.Tap, Clock: cfg.Clock, Log: s.log,
 	}
 	for _, l := range cfg.Listen {
 		endpoint.Listen = append(endpoint.Listen, sip.Listen{Transport: l.Transport, Addr: l.Addr})
@@ -155,48 +164,6 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	return s, err
 }
 
-// openDirectory opens the directory and finds ourselves in it.
-func (s *Server) openDirectory(ctx context.Context) error {
-	var err error
-	if s.directory, err = db.Open(ctx, s.cfg.Directory, db.Options{}); err != nil {
-		return err
-	}
-	cfg := locate.Config{DB: s.directory, Clock: s.cfg.Clock, Log: s.log}
-	if s.cfg.Synchronised {
-		s.locate, err = locate.NewSynchronised(ctx, cfg)
-	} else {
-		s.locate, err = locate.NewConsult(ctx, cfg)
-	}
-	if err != nil {
-		return err
-	}
-	if s.domain, err = s.locate.Domain(ctx); err != nil {
-		return err
-	}
-	s.self, err = s.locate.Server(ctx, s.cfg.Name)
-	if errors.Is(err, db.ErrNotFound) {
-		return &InputError{
-			What: fmt.Sprintf("the directory %s knows no server %q", s.cfg.Directory, s.cfg.Name),
-			Hint: "add it to the directory, or name one that is there",
-		}
-	}
-	return err
-}
-
-// ha1 is the stored hash of a user, who may name herself with or without the
-// domain.
-func (s *Server) ha1(ctx context.Context, user string, alg auth.Algorithm) (string, error) {
-	aor, err := db.ParseAOR(user, s.domain.Name)
-	if err != nil {
-		return "", nil // no such user, and nothing more is said about it
-	}
-	u, err := s.locate.User(ctx, aor)
-	if errors.Is(err, db.ErrNotFound) {
-		return "", nil
-	}
-	return u.HA1[db.Algorithm(alg)], err
-}
-
 func (s *Server) newVerifier() (*auth.Verifier, error) {
 	algorithms, err := auth.ParseAlgorithms(cmp.Or(s.cfg.Algorithms, "SHA-256,MD5"))
 	if err != nil {
@@ -211,45 +178,12 @@ func (s *Server) newVerifier() (*auth.Verifier, error) {
 // Addr is where the server listens for a transport; zero where it does not.
 func (s *Server) Addr(transport string) netip.AddrPort { return s.endpoint.Addr(transport) }
 
-// Run serves until ctx ends: then the sockets close, what was accepted is still
-// committed, and the state is left as it was acknowledged.
-func (s *Server) Run(ctx context.Context) error {
-	committing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	committer, _ := errgroup.WithContext(committing)
-	committer.Go(func() error { return s.store.Run(committing) })
-
-	serving, ctx := errgroup.WithContext(ctx)
-	serving.Go(func() error { return s.locate.Run(ctx) })
-	serving.Go(func() error { return s.im.Run(ctx) })
-	serving.Go(func() error { return s.endpoint.Run(ctx) })
-	serving.Go(func() error { s.purge(ctx); return nil })
-	s.notifier.Start()
-	err := serving.Wait()
-	s.lanes.Close()
-	s.notifier.Close()
-	s.presence.Close()
-	stop()
-	return errors.Join(err, committer.Wait())
-}
-
-// purge forgets expired bindings now and then; until then they are not shown.
-func (s *Server) purge(ctx context.Context) {
-	every := time.NewTicker(time.Minute)
-	defer every.Stop()
-	for {
-		select {
-		case <-every.C:
-			s.registrar.Purge()
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // Close lets go of the files.
 func (s *Server) Close() error {
 	var err error
+	if s.control != nil && s.endpoint == nil { // it never ran
+		err = s.control.Close()
+	}
 	if s.store != nil {
 		err = s.store.Close()
 	}

@@ -14,6 +14,7 @@ import (
 	"presfed/agents/certs"
 	"presfed/agents/client"
 	"presfed/agents/server"
+	"presfed/agents/trace"
 	"presfed/db"
 	"presfed/routing"
 )
@@ -409,5 +410,51 @@ func TestPage(t *testing.T) {
 	}
 	if err := alice.Page(timeout(t), "nobody", "text/plain", []byte("?")); !errors.As(err, &refused) || refused.Status() != 404 {
 		t.Errorf("an unknown user: %v", err)
+	}
+}
+
+// TestDefaultOfTheDomainActsAtOnce: alice has no rule for bob, so the domain's
+// default decides, and decides again when it changes.
+func TestDefaultOfTheDomainActsAtOnce(t *testing.T) {
+	b := federated(t)
+	if err := b.directory.RemoveRule(t.Context(), db.Rule{Presentity: "alice@example.com", Match: db.MatchDefault, Handling: db.Allow}); err != nil {
+		t.Fatal(err)
+	}
+	set := func(h db.Handling) {
+		t.Helper()
+		if err := b.directory.SetDomain(t.Context(), db.Domain{Name: "example.com", Default: h}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(db.Confirm)
+	bob, heard := b.device("bob", "b")
+	if _, err := bob.Subscribe(timeout(t), "alice", client.SubscribeOptions{Expires: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, heard, "pending", func(e client.Event) bool { return e.State == "pending" })
+	set(db.Allow)
+	await(t, heard, "active", func(e client.Event) bool { return e.State == "active" })
+}
+
+// TestControlSocket: what crosses the server's sockets can be read while it runs.
+func TestControlSocket(t *testing.T) {
+	dir := world(t)
+	socket := filepath.Join(t.TempDir(), "c")
+	s, _ := run(t, dir, func(c *server.Config) { c.Control = socket })
+	if _, err := device(t, "alice", "alice's secret", "tcp:"+s.Addr("TCP").String()).Register(timeout(t), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	capture, err := trace.Snapshot(timeout(t), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	registers := 0
+	for _, m := range capture.Messages() {
+		if m.Method == "REGISTER" {
+			registers++
+		}
+	}
+	if registers != 4 { // challenged and accepted
+		t.Errorf("%d messages of REGISTER were recorded", registers)
 	}
 }

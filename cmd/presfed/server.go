@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
@@ -27,6 +28,9 @@ type serverOptions struct {
 	noAuth     bool
 	fullSync   bool
 	logLevel   string
+	control    string
+	retry      time.Duration
+	synced     bool
 }
 
 // newServerCmd is `server NAME`, or, with a name, a command of that name.
@@ -57,6 +61,9 @@ directory. When it listens it prints one line that says where.`
 	f.StringVar(&opts.algorithms, "digest-algorithms", "SHA-256,MD5", "`order` of digest challenges")
 	f.BoolVar(&opts.noAuth, "no-auth", false, "believe every client's From; for loopback addresses only")
 	f.BoolVar(&opts.fullSync, "full-sync", false, "what was acknowledged survives power loss too, not only kill -9")
+	f.StringVar(&opts.control, "control", "", "Unix `socket` for trace: wire records are read there")
+	f.DurationVar(&opts.retry, "peer-retry", 5*time.Second, "how often a peer that cannot be reached is tried again")
+	f.BoolVar(&opts.synced, "synchronised", false, "keep a copy of the directory that follows it, instead of asking it")
 	f.StringVar(&opts.logLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
 	return cmd
 }
@@ -64,7 +71,7 @@ directory. When it listens it prints one line that says where.`
 func runServer(ctx context.Context, opts serverOptions) error {
 	cfg := server.Config{
 		Name: opts.name, Directory: opts.directory, State: opts.state, FullSync: opts.fullSync,
-		Algorithms: opts.algorithms, NoAuth: opts.noAuth,
+		Algorithms: opts.algorithms, NoAuth: opts.noAuth, Control: opts.control, PeerRetry: opts.retry, Synchronised: opts.synced,
 	}
 	if cfg.State == "" {
 		cfg.State = strings.TrimSuffix(opts.directory, "directory.db") + opts.name + ".state"

@@ -3,6 +3,7 @@ package event
 import (
 	"cmp"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -93,6 +94,13 @@ func (n *Notifier) Subscriptions(resource string) []*Subscription {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.resources[resource])
+}
+
+// Resources are those that somebody is subscribed to, in no order.
+func (n *Notifier) Resources() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Collect(maps.Keys(n.resources))
 }
 
 // Count is how many subscriptions there are.
