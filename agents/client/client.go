@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -198,6 +199,9 @@ func (c *Client) stopTimers() {
 	}
 }
 
+// lastNotify is how long Close waits for the NOTIFYs that end subscriptions.
+const lastNotify = 2 * time.Second
+
 // Close says goodbye: what is kept is removed (PUBLISH and REGISTER with
 // Expires 0), subscriptions and sessions are ended. It goes on past an error
 // and gives all of them. Run goes on.
@@ -211,10 +215,20 @@ func (c *Client) Close(ctx context.Context) error {
 		ends = append(ends, s.Unsubscribe)
 	}
 	c.mu.Unlock()
+	watched := c.Subscriptions()
 	var errs []error
-	for _, end := range append(ends, c.unpublish, c.unregister) {
+	for _, end := range append(ends, c.unpublish) {
 		errs = append(errs, end(ctx))
 	}
+	last, cancel := context.WithTimeout(ctx, lastNotify)
+	defer cancel()
+	for _, s := range watched {
+		select {
+		case <-s.Done():
+		case <-last.Done(): // the notifier owes us one; it is not waited for longer
+		}
+	}
+	errs = append(errs, c.unregister(ctx))
 	c.emit(Event{Type: "closed", AOR: c.AOR()})
 	return errors.Join(errs...)
 }

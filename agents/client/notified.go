@@ -101,11 +101,16 @@ func subscriptionState(req *message.Request) (state string, params message.Param
 	v := message.Get(req, "Subscription-State")
 	state, rest, found := strings.Cut(v, ";")
 	state = strings.ToLower(strings.TrimSpace(state))
-	if state == "" {
-		return "", nil, &message.ParseError{Status: 400, Where: "Subscription-State", What: "missing"}
+	if state == "" || strings.ContainsFunc(state, notInToken) {
+		return "", nil, &message.ParseError{Status: 400, Where: "Subscription-State", What: "want a word first"}
 	}
 	if found {
 		params, err = message.ParseParams(";" + rest)
 	}
 	return state, params, err
+}
+
+// notInToken is what a token does not hold (RFC 3261 section 25.1).
+func notInToken(r rune) bool {
+	return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 }
