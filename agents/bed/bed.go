@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -126,13 +127,13 @@ func (b *Bed) startServer(ctx context.Context, authority *certs.Authority, name 
 	if err != nil {
 		return err
 	}
-	creds, err := certs.Load(certs.Options{Files: files, KeyLog: os.Getenv("SSLKEYLOGFILE")})
+	creds, err := certs.Load(certs.Options{Files: files, KeyLog: b.options.KeyLog})
 	if err != nil {
 		return err
 	}
 	b.creds = append(b.creds, creds)
 	b.servers[name], err = server.New(ctx, server.Config{
-		Name: name, Directory: b.directory(), State: b.dir + "/" + name + ".state", Synchronised: b.options.Synchronised,
+		Name: name, Directory: b.directory(), State: filepath.Join(b.dir, name+".state"), Synchronised: b.options.Synchronised,
 		Listen: []server.Listen{
 			{Transport: "UDP", Addr: b.options.addr(serverHosts[name], portSIP)},
 			{Transport: "TCP", Addr: b.options.addr(serverHosts[name], portSIP)},

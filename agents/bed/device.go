@@ -3,6 +3,7 @@ package bed
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -169,7 +170,7 @@ func (d *device) Bye(ctx context.Context, user string) error {
 // session is the one with a user.
 func (d *device) session(user string) *client.Session {
 	for _, s := range d.client.Sessions() {
-		if s.Peer() == "sip:"+user+"@"+Domain {
+		if strings.HasPrefix(s.Peer(), "sip:"+user+"@") {
 			return s
 		}
 	}

@@ -69,3 +69,11 @@ func (b *Bed) owner(addr netip.Addr) string {
 	}
 	return addr.String()
 }
+
+// RelayOf is where a server's link is relayed; zero without Options.Meddle.
+func (b *Bed) RelayOf(server string) netip.AddrPort {
+	if r := b.links[server]; r != nil {
+		return r.addr()
+	}
+	return netip.AddrPort{}
+}

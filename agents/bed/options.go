@@ -26,6 +26,9 @@ type Options struct {
 	Ports bool
 	// Synchronised has the servers keep copies of the directory.
 	Synchronised bool
+	// KeyLog is where TLS session secrets are appended (SSLKEYLOGFILE); empty:
+	// nowhere.
+	KeyLog string
 	// Meddle, if not nil, stands on every SIP connection between participants. It
 	// needs addresses of its own: not with Ports.
 	Meddle Meddler

@@ -120,7 +120,7 @@ func requestIsContact(given, user string) maker {
 // active (RFC 3856 section 6.6), and what a user is called by says who calls.
 func allows(presentity, other, notify string) maker {
 	return func(f string) Check {
-		return Check{F: f, Name: presentity + "'s policy allows " + other, Source: "; RFC 3856 section 6.6, RFC 5025 section 3.2.1",
+		return Check{F: f, Name: presentity + "'s policy allows " + other, Source: "; RFC 3856 section 6.6, RFC 5025 section 3.2.1", also: notify,
 			holds: func(e *evidence, s *side) (bool, string) {
 				if !slices.Contains(e.facts.Allows[presentity], other) {
 					return false, "no rule of " + presentity + " allows " + other

@@ -64,6 +64,7 @@ type Check struct {
 	// holds judges one side of the message: as it was sent, and again as it was
 	// received if that is something else.
 	holds func(*evidence, *side) (ok bool, got string)
+	also  string // another message that it looks at
 }
 
 // List is every flow, in the draft's order.

@@ -92,7 +92,8 @@ func checks(f Flow, facts *Facts, seen map[string]*observed) []CheckResult {
 			r.Got = o.whoRecorded()
 			r.OK = o.Sent != nil && o.Received != nil
 			if r.OK && o.changed() {
-				// Another check that fails has said what changed.
+				// Another check that fails, of this message or with an eye on
+				// it, has said what changed.
 				r.Got, r.OK = "changed on its way", failed[c.F]
 			}
 		default:
@@ -108,6 +109,7 @@ func checks(f Flow, facts *Facts, seen map[string]*observed) []CheckResult {
 			}
 		}
 		failed[c.F] = failed[c.F] || !r.OK
+		failed[c.also] = failed[c.also] || !r.OK
 		failed[c.F+c.Name] = !r.OK
 		out = append(out, r)
 	}

@@ -3,6 +3,7 @@ package flow
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"presfed/agents/internal/wire"
@@ -60,6 +61,7 @@ func observe(records []wire.Record, facts *Facts) []*observed {
 		}
 		kept = append(kept, o)
 	}
+	slices.SortStableFunc(kept, func(a, b *observed) int { return a.Time.Compare(b.Time) }) // joining moves some
 	return kept
 }
 

@@ -50,6 +50,9 @@ func setWatch(ctx context.Context, r *Runner, want bool) error {
 		return nil
 	}
 	const bob = "bob"
+	if want {
+		r.watched = r.count()
+	}
 	err := act(AlicePC, func(ctx context.Context, a Actor) error {
 		if want {
 			return a.Watch(ctx, bob)

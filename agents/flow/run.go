@@ -3,10 +3,12 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"presfed/agents/internal/clock"
 	"presfed/agents/internal/wire"
+	"presfed/agents/trace"
 )
 
 // Settings of a Runner; zero fields take the defaults.
@@ -27,6 +29,10 @@ type Runner struct {
 	registered map[string]bool
 	published  map[string]string
 	watching   bool
+
+	base     int       // records that no further flow has to look at
+	watched  int       // records when the subscription that stands began
+	reported time.Time // messages before it are in earlier results
 }
 
 // NewRunner is for a stage on which nobody has acted.
@@ -47,13 +53,8 @@ func NewRunner(stage Stage, s Settings) *Runner {
 // tells why an actor could not go on; a flow that was begun has its result all
 // the same.
 func (r *Runner) Run(ctx context.Context, f Flow) (Result, error) {
-	prepare, cancel := context.WithTimeout(ctx, r.settings.Timeout)
-	defer cancel()
-	if err := f.prepare(prepare, r); err != nil {
-		return Result{}, &SetupError{Flow: f.ID, Err: err}
-	}
-	if _, err := r.settle(prepare, answered); err != nil {
-		return Result{}, &SetupError{Flow: f.ID, Err: err}
+	if err := r.Prepare(ctx, f); err != nil {
+		return Result{}, err
 	}
 	begin := r.settings.Clock.Now()
 	facts := r.stage.Facts()
@@ -70,7 +71,48 @@ func (r *Runner) Run(ctx context.Context, f Flow) (Result, error) {
 	if late != nil && !errors.Is(late, context.DeadlineExceeded) {
 		return Result{}, errors.Join(err, late)
 	}
-	return Judge(f, facts, records, begin), err
+	result := Judge(f, facts, records, begin)
+	result.Messages = slices.DeleteFunc(result.Messages, func(l trace.Line) bool { return l.Time.Before(r.reported) })
+	r.reported = r.settings.Clock.Now()
+	r.forget()
+	return result, err
+}
+
+// records are those that count.
+func (r *Runner) records() ([]wire.Record, <-chan struct{}) {
+	all, more := r.stage.Records()
+	return all[min(r.base, len(all)):], more
+}
+
+// forget has records that are in a result count no more, but for those of the
+// subscription that stands.
+func (r *Runner) forget() {
+	r.base = r.count()
+	if r.watching {
+		r.base = r.watched
+	}
+}
+
+// count is how many records there are.
+func (r *Runner) count() int {
+	records, _ := r.stage.Records()
+	return len(records)
+}
+
+// Prepare sets up what a flow needs, as far as it does not stand already; Run
+// does it too. A message is in one result only: set-up, in that of the flow that
+// needed it first. Its errors are *SetupError.
+func (r *Runner) Prepare(ctx context.Context, f Flow) error {
+	ctx, cancel := context.WithTimeout(ctx, r.settings.Timeout)
+	defer cancel()
+	err := f.prepare(ctx, r)
+	if err == nil {
+		_, err = r.settle(ctx, answered)
+	}
+	if err != nil {
+		return &SetupError{Flow: f.ID, Err: err}
+	}
+	return nil
 }
 
 // SetupError says that a flow was not begun.
@@ -88,7 +130,7 @@ func (e *SetupError) Unwrap() error { return e.Err }
 // is up it gives what there is, with an error.
 func (r *Runner) settle(ctx context.Context, wanted func([]wire.Record) bool) ([]wire.Record, error) {
 	for {
-		records, more := r.stage.Records()
+		records, more := r.records()
 		var quiet chan struct{} // nil: not yet
 		var timer clock.Timer
 		if wanted(records) {
@@ -112,7 +154,7 @@ func (r *Runner) settle(ctx context.Context, wanted func([]wire.Record) bool) ([
 // message was recorded by both sockets.
 func answered(records []wire.Record) bool {
 	type request struct{ from, to, branch, method string }
-	waiting := map[request]bool{}
+	asked, told := map[request]bool{}, map[request]bool{}
 	for _, o := range observe(records, &Facts{}) {
 		if o.Sent == nil || o.Received == nil {
 			return false
@@ -120,10 +162,15 @@ func answered(records []wire.Record) bool {
 		switch {
 		case o.Protocol != wire.SIP || o.Branch == "" || o.Method == "ACK":
 		case o.Status == 0:
-			waiting[request{o.From, o.To, o.Branch, o.Method}] = true
+			asked[request{o.From, o.To, o.Branch, o.Method}] = true
 		case o.Status >= 200:
-			delete(waiting, request{o.To, o.From, o.Branch, o.Method})
+			told[request{o.To, o.From, o.Branch, o.Method}] = true
 		}
 	}
-	return len(waiting) == 0
+	for r := range asked {
+		if !told[r] {
+			return false
+		}
+	}
+	return true
 }

@@ -1,0 +1,30 @@
+package bed_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"presfed/agents/flow"
+)
+
+// beyond are the checks that no relay of the bed can make fail alone: the
+// descriptions, without which there is no session to go on with; what a session
+// carries from device to device; what Alice sends past the relay.
+var beyond = []string{"4.1.4 F1 SDP", "4.1.4 F1 a=path", "4.1.4 F4 SDP", "4.1.4 F4 a=path",
+	"4.1.4 F7 ", "4.1.4 F10 ", "4.1.4 F11 ", "4.1.4 F12 ", "4.1.4 F13 ", "4.1.4 F14 ", "4.1.4 F19 "}
+
+// Every other check has its sabotage.
+func TestEveryCheckHasItsSabotage(t *testing.T) {
+	list := sabotages("127.0.0.1:1")
+	for _, f := range flow.List() {
+		for _, c := range f.Checks {
+			name := f.ID + " " + c.F + " " + c.Name
+			excused := slices.ContainsFunc(beyond, func(s string) bool { return strings.HasPrefix(name, s) })
+			covered := slices.ContainsFunc(list, func(s sabotage) bool { return strings.HasPrefix(name, s.flow+" "+s.f+" "+s.check) })
+			if excused == covered {
+				t.Errorf("%s: excused %t, covered %t", name, excused, covered)
+			}
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package bed
+
+import (
+	"bufio"
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// What a relay reads it gives on byte by byte, message by message.
+func FuzzReadMessage(f *testing.F) {
+	f.Add([]byte("NOTIFY sip:a SIP/2.0\r\nContent-Length: 3\r\n\r\nabcSIP/2.0 200 OK\r\nl: 0\r\n\r\n\r\n\r\n"))
+	f.Add([]byte("X\r\nContent-Length: -1\r\n\r\n"))
+	f.Add([]byte("X\r\nContent-Length: 99\r\n\r\nabc"))
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		in := bufio.NewReaderSize(bytes.NewReader(stream), maxHead)
+		var given []byte
+		for {
+			raw, err := readMessage(in)
+			if err != nil {
+				break
+			}
+			if len(raw) == 0 {
+				t.Fatal("an empty message")
+			}
+			given = append(given, raw...)
+		}
+		if !bytes.HasPrefix(stream, given) {
+			t.Errorf("read %q of %q", given, stream)
+		}
+	})
+}
+
+func TestReadMessageIsBounded(t *testing.T) {
+	for name, stream := range map[string]string{
+		"head": strings.Repeat("X: y\r\n", maxHead),
+		"line": strings.Repeat("x", 2*maxHead),
+		"body": "X\r\nContent-Length: 1000000000\r\n\r\n",
+		"sign": "X\r\nContent-Length: -1\r\n\r\n",
+	} {
+		if raw, err := readMessage(bufio.NewReaderSize(strings.NewReader(stream), maxHead)); err == nil {
+			t.Errorf("%s: read %d bytes", name, len(raw))
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, subnet := range []string{"10.0.0.0/24", "127.1.2.0/25", "::1/128"} {
+		var o Options
+		if err := o.Subnet.UnmarshalText([]byte(subnet)); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.complete(); err == nil {
+			t.Errorf("%s is no subnet for a bed", subnet)
+		}
+	}
+	o := Options{Ports: true, Meddle: func(_, _ string, raw []byte) [][]byte { return [][]byte{raw} }}
+	if err := o.complete(); err == nil {
+		t.Error("a relay on a shared address")
+	}
+}
