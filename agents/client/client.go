@@ -30,6 +30,7 @@ type Config struct {
 	Name     string // the participant, as tap and log call it
 	User     string // bob@example.com or a SIP URI
 	Password string // empty: challenges cannot be answered
+	Username string // for digest, where it is not the user's own name
 	// Server is the next hop of every request outside a dialog: host, host:port,
 	// tls:host:port, tcp:host. Empty: the user's domain, by RFC 3263.
 	Server   string
@@ -117,7 +118,7 @@ func New(cfg Config) (*Client, error) {
 	if err = cfg.Answer.valid(); err != nil {
 		return nil, err
 	}
-	c.auth = auth.NewClient(message.Unescape(c.aor.User), cfg.Password)
+	c.auth = auth.NewClient(cmp.Or(cfg.Username, message.Unescape(c.aor.User)), cfg.Password)
 	c.resolver = resolve.Resolver{Lookup: cfg.Lookup, Transports: []string{"UDP", "TCP"}}
 	if cfg.TLS != nil {
 		c.resolver.Transports = nil

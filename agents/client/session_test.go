@@ -128,6 +128,23 @@ func TestSessionEndedByTheInvited(t *testing.T) {
 	alice.next("closed")
 }
 
+// Over datagrams all the same: the Contact says so, and the dialog stays there.
+func TestSessionOverUDP(t *testing.T) {
+	bob := newDevice(t, "bob", "udp:127.0.0.1:9", func(c *client.Config) { c.Answer = client.AnswerAuto })
+	alice := newDevice(t, "alice", "udp:"+bob.Addr("UDP").String(), nil)
+	if _, err := alice.IM(timeout(t), "bob", "Hi"); err != nil {
+		t.Fatal(err)
+	}
+	bob.next("session")
+	bob.next("im")
+	if err := bob.Sessions()[0].Close(timeout(t)); err != nil {
+		t.Error(err)
+	}
+	alice.next("session")
+	alice.next("sent")
+	alice.next("closed")
+}
+
 func TestNobodyAnswers(t *testing.T) {
 	for answer, want := range map[client.Answer]int{client.AnswerBusy: 486, client.AnswerDecline: 603} {
 		alice, _ := pair(t, answer)
