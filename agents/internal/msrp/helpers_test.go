@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -154,11 +155,11 @@ func describe(t *testing.T, uri string) Description {
 	return Description{Path: p}
 }
 
-// send writes text with CRLF for its line ends; OUR and PEER in it stand for
+// send writes text with CRLF for its line ends; {our} and {peer} in it stand for
 // the two URIs.
 func (p *peer) send(our *Session, text string) {
 	p.t.Helper()
-	text = strings.NewReplacer("OUR", our.LocalPath().String(), "PEER", p.uri).Replace(crlf(text))
+	text = strings.NewReplacer("{our}", our.LocalPath().String(), "{peer}", p.uri).Replace(crlf(text))
 	if _, err := io.WriteString(p.conn, text); err != nil {
 		p.t.Fatal(err)
 	}
@@ -182,7 +183,7 @@ func (p *peer) frame() (*Frame, string, Flag) {
 func (p *peer) expect(our *Session, text string) {
 	p.t.Helper()
 	f, body, flag := p.frame()
-	want := strings.NewReplacer("OUR", our.LocalPath().String(), "PEER", p.uri).Replace(crlf(text))
+	want := strings.NewReplacer("{our}", our.LocalPath().String(), "{peer}", p.uri).Replace(crlf(text))
 	if got := string(f.Append(nil, []byte(body), flag)); got != want {
 		p.t.Fatalf("got\n%s\nwant\n%s", got, want)
 	}
@@ -198,7 +199,7 @@ func (p *peer) answer(our *Session) *Frame {
 
 func (p *peer) respond(our *Session, f *Frame, status string) {
 	p.t.Helper()
-	p.send(our, "MSRP "+f.Transaction+" "+status+"\nTo-Path: OUR\nFrom-Path: PEER\n-------"+f.Transaction+"$\n")
+	p.send(our, "MSRP "+f.Transaction+" "+status+"\nTo-Path: {our}\nFrom-Path: {peer}\n-------"+f.Transaction+"$\n")
 }
 
 // closed: nothing more comes, and the connection ends.
@@ -215,17 +216,31 @@ func (p *peer) closed() {
 type records struct {
 	mu   sync.Mutex
 	list []wire.Record
+	more chan struct{}
 }
+
+func newRecords() *records { return &records{more: make(chan struct{}, 1)} }
 
 func (r *records) tap(x wire.Record) {
 	x.Raw = bytes.Clone(x.Raw)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.list = append(r.list, x)
+	signal(r.more)
 }
 
 func (r *records) all() []wire.Record {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]wire.Record(nil), r.list...)
+	return slices.Clone(r.list)
+}
+
+// await waits until there are n: a frame is recorded after its write, and may
+// be answered by then.
+func (r *records) await(t *testing.T, n int) []wire.Record {
+	t.Helper()
+	for len(r.all()) < n {
+		await(t, r.more)
+	}
+	return r.all()
 }

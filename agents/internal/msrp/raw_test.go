@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -22,15 +23,15 @@ func bound(t *testing.T, cfg Config, scfg SessionConfig) (*Session, *peer) {
 	p := dialPeer(t, e)
 	p.send(s, `
 MSRP bind0001 SEND
-To-Path: OUR
-From-Path: PEER
+To-Path: {our}
+From-Path: {peer}
 Message-ID: bind
 -------bind0001$
 `)
 	p.expect(s, `
 MSRP bind0001 200 OK
-To-Path: PEER
-From-Path: OUR
+To-Path: {peer}
+From-Path: {our}
 -------bind0001$
 `)
 	await(t, s.Ready())
@@ -43,8 +44,8 @@ func TestAMessageByHand(t *testing.T) {
 	s, p := bound(t, Config{}, inbox.config())
 	p.send(s, `
 MSRP d93kswow SEND
-To-Path: OUR
-From-Path: PEER
+To-Path: {our}
+From-Path: {peer}
 Message-ID: 12339sdqwer
 Byte-Range: 1-16/16
 Content-Type: text/plain
@@ -54,8 +55,8 @@ Hi, I'm Alice!
 `)
 	p.expect(s, `
 MSRP d93kswow 200 OK
-To-Path: PEER
-From-Path: OUR
+To-Path: {peer}
+From-Path: {our}
 -------d93kswow$
 `)
 	// The RFC's body has 14 characters, whatever its Byte-Range says; what is
@@ -69,8 +70,8 @@ From-Path: OUR
 func TestChunksByHand(t *testing.T) {
 	first := `
 MSRP dkei38sd SEND
-To-Path: OUR
-From-Path: PEER
+To-Path: {our}
+From-Path: {peer}
 Message-ID: 4564dpWd
 Byte-Range: 1-*/8
 Content-Type: text/plain
@@ -80,8 +81,8 @@ abcd
 `
 	second := `
 MSRP dkei38ia SEND
-To-Path: OUR
-From-Path: PEER
+To-Path: {our}
+From-Path: {peer}
 Message-ID: 4564dpWd
 Byte-Range: 5-8/8
 Content-Type: text/plain
@@ -114,7 +115,7 @@ func TestOverlappingChunks(t *testing.T) {
 		flag string
 	}{{3, "cde", "+"}, {5, "EFG", "+"}, {9, "ij", "$"}, {8, "h", "+"}, {1, "ab", "+"}} {
 		id := fmt.Sprintf("chunk%03d", i)
-		p.send(s, fmt.Sprintf("MSRP %s SEND\nTo-Path: OUR\nFrom-Path: PEER\nMessage-ID: over\nByte-Range: %d-*/*\nContent-Type: a/b\n\n%s\n-------%s%s\n", id, c.at, c.body, id, c.flag))
+		p.send(s, fmt.Sprintf("MSRP %s SEND\nTo-Path: {our}\nFrom-Path: {peer}\nMessage-ID: over\nByte-Range: %d-*/*\nContent-Type: a/b\n\n%s\n-------%s%s\n", id, c.at, c.body, id, c.flag))
 		if f, _, _ := p.frame(); f.Status != 200 {
 			t.Fatalf("%+v", f)
 		}
@@ -131,8 +132,8 @@ func TestASuccessReportByHand(t *testing.T) {
 	s, p := bound(t, Config{}, inbox.config())
 	p.send(s, `
 MSRP d93kswow SEND
-To-Path: OUR
-From-Path: PEER
+To-Path: {our}
+From-Path: {peer}
 Message-ID: 12339sdqwer
 Byte-Range: 1-106/106
 Success-Report: yes
@@ -158,7 +159,7 @@ Content-Type: text/html
 func TestFailureReportDecidesWhatIsAnswered(t *testing.T) {
 	s, p := bound(t, Config{}, SessionConfig{AcceptTypes: []string{"text/plain"}, OnMessage: func(Message) {}})
 	send := func(id, report, contentType string) {
-		p.send(s, "MSRP "+id+" SEND\nTo-Path: OUR\nFrom-Path: PEER\nMessage-ID: m"+id+"\nFailure-Report: "+report+"\nContent-Type: "+contentType+"\n\nx\n-------"+id+"$\n")
+		p.send(s, "MSRP "+id+" SEND\nTo-Path: {our}\nFrom-Path: {peer}\nMessage-ID: m"+id+"\nFailure-Report: "+report+"\nContent-Type: "+contentType+"\n\nx\n-------"+id+"$\n")
 	}
 	// One answer for each that is due, in order; none between them.
 	send("none0001", "no", "text/plain")
@@ -176,15 +177,15 @@ func TestFailureReportDecidesWhatIsAnswered(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	const paths = "To-Path: OUR\nFrom-Path: PEER\n"
+	const paths = "To-Path: {our}\nFrom-Path: {peer}\n"
 	for name, c := range map[string]struct {
 		method, head string
 		status       int
 	}{
-		"another session":       {"SEND", "To-Path: msrp://127.0.0.1:5/nobody;tcp\nFrom-Path: PEER\nMessage-ID: 1234\n", 481},
-		"the device":            {"SEND", "To-Path: msrp://127.0.0.1:5;tcp\nFrom-Path: PEER\nMessage-ID: 1234\n", 481},
-		"two URIs in To-Path":   {"SEND", "To-Path: OUR OUR\nFrom-Path: PEER\nMessage-ID: 1234\n", 481},
-		"another peer":          {"SEND", "To-Path: OUR\nFrom-Path: msrp://127.0.0.1:9/other;tcp\nMessage-ID: 1234\n", 481},
+		"another session":       {"SEND", "To-Path: msrp://127.0.0.1:5/nobody;tcp\nFrom-Path: {peer}\nMessage-ID: 1234\n", 481},
+		"the device":            {"SEND", "To-Path: msrp://127.0.0.1:5;tcp\nFrom-Path: {peer}\nMessage-ID: 1234\n", 481},
+		"two URIs in To-Path":   {"SEND", "To-Path: {our} {our}\nFrom-Path: {peer}\nMessage-ID: 1234\n", 481},
+		"another peer":          {"SEND", "To-Path: {our}\nFrom-Path: msrp://127.0.0.1:9/other;tcp\nMessage-ID: 1234\n", 481},
 		"no such method":        {"NICKNAME", paths + "Use-Nickname: \"bob\"\n", 501},
 		"no Message-ID":         {"SEND", paths + "Content-Type: a/b\n\nx\n", 400},
 		"no Content-Type":       {"SEND", paths + "Message-ID: 1234\n\nx\n", 400},
@@ -195,7 +196,7 @@ func TestRefusals(t *testing.T) {
 		"too large, found out":  {"SEND", paths + "Message-ID: 1234\nContent-Type: a/b\n\n" + strings.Repeat("x", 2000) + "\n", 413},
 		"not wanted":            {"SEND", paths + "Message-ID: 1234\nContent-Type: not/wanted\n\nx\n", 403},
 		"not wanted for longer": {"SEND", paths + "Message-ID: 1234\nContent-Type: stop/it\n\nx\n", 413},
-		"a response due to all": {"OTHER", "To-Path: OUR\nFrom-Path: msrp://127.0.0.1:7/relay;tcp PEER\n", 501},
+		"a response due to all": {"OTHER", "To-Path: {our}\nFrom-Path: msrp://127.0.0.1:7/relay;tcp {peer}\n", 501},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, p := bound(t, Config{}, SessionConfig{
@@ -221,7 +222,7 @@ func TestRefusals(t *testing.T) {
 				if to != "msrp://127.0.0.1:7/relay;tcp "+p.uri {
 					t.Errorf("To-Path %s: RFC 4975 section 7.2 wants the full path", to)
 				}
-			} else if strings.Contains(c.head, "From-Path: PEER") && to != p.uri || from == "" {
+			} else if strings.Contains(c.head, "From-Path: {peer}") && to != p.uri || from == "" {
 				t.Errorf("paths: %+v", f)
 			}
 			// The connection and the session are as good as before.
@@ -238,7 +239,7 @@ func TestARefusedMessageStaysRefused(t *testing.T) {
 	s, p := bound(t, Config{}, SessionConfig{Accept: func(Incoming) (Sink, error) { asked++; return nil, &StatusError{Code: 413} }})
 	for i := range 3 {
 		id := fmt.Sprintf("abcd000%d", i)
-		p.send(s, "MSRP "+id+" SEND\nTo-Path: OUR\nFrom-Path: PEER\nMessage-ID: long\nByte-Range: "+fmt.Sprint(i+1)+"-*/*\nContent-Type: a/b\n\nx\n-------"+id+"+\n")
+		p.send(s, "MSRP "+id+" SEND\nTo-Path: {our}\nFrom-Path: {peer}\nMessage-ID: long\nByte-Range: "+fmt.Sprint(i+1)+"-*/*\nContent-Type: a/b\n\nx\n-------"+id+"+\n")
 		if f, _, _ := p.frame(); f.Status != 413 {
 			t.Errorf("got %+v", f)
 		}
@@ -253,7 +254,7 @@ func TestARefusedMessageStaysRefused(t *testing.T) {
 func TestAnUnboundedChunkIsStoppedWhileItComes(t *testing.T) {
 	stream := NewStream(0)
 	s, p := bound(t, Config{}, SessionConfig{Accept: func(Incoming) (Sink, error) { return stream, nil }})
-	p.send(s, "MSRP long0001 SEND\nTo-Path: OUR\nFrom-Path: PEER\nMessage-ID: long\nByte-Range: 1-*/*\nContent-Type: a/b\n\n")
+	p.send(s, "MSRP long0001 SEND\nTo-Path: {our}\nFrom-Path: {peer}\nMessage-ID: long\nByte-Range: 1-*/*\nContent-Type: a/b\n\n")
 	wrote := make(chan error, 1)
 	go func() {
 		_, err := io.CopyN(p.conn, endless{}, 100<<20)
@@ -277,8 +278,8 @@ func TestASecondConnectionIsRefused(t *testing.T) {
 	q := dialPeer(t, s.e)
 	q.send(s, `
 MSRP abcd1234 SEND
-To-Path: OUR
-From-Path: PEER
+To-Path: {our}
+From-Path: {peer}
 Message-ID: evil
 Content-Type: text/plain
 
@@ -287,12 +288,12 @@ x
 `)
 	q.expect(s, `
 MSRP abcd1234 506 Session Bound To Another Connection
-To-Path: PEER
-From-Path: OUR
+To-Path: {peer}
+From-Path: {our}
 -------abcd1234$
 `)
 	q.conn.Close()
-	p.send(s, "MSRP next0001 SEND\nTo-Path: OUR\nFrom-Path: PEER\nMessage-ID: ping\n-------next0001$\n")
+	p.send(s, "MSRP next0001 SEND\nTo-Path: {our}\nFrom-Path: {peer}\nMessage-ID: ping\n-------next0001$\n")
 	if f, _, _ := p.frame(); f.Status != 200 {
 		t.Errorf("the first connection suffers: %+v", f)
 	}
@@ -301,13 +302,13 @@ From-Path: OUR
 func TestREPORTsAreNeverAnswered(t *testing.T) {
 	s, p := bound(t, Config{}, SessionConfig{})
 	for _, head := range []string{
-		"To-Path: OUR\nFrom-Path: PEER\nMessage-ID: 1234\nStatus: 000 200 OK\n",
-		"To-Path: OUR\nFrom-Path: PEER\nMessage-ID: 1234\n",
-		"To-Path: msrp://127.0.0.1:5/nobody;tcp\nFrom-Path: PEER\nMessage-ID: 1234\nStatus: 000 200 OK\n",
+		"To-Path: {our}\nFrom-Path: {peer}\nMessage-ID: 1234\nStatus: 000 200 OK\n",
+		"To-Path: {our}\nFrom-Path: {peer}\nMessage-ID: 1234\n",
+		"To-Path: msrp://127.0.0.1:5/nobody;tcp\nFrom-Path: {peer}\nMessage-ID: 1234\nStatus: 000 200 OK\n",
 	} {
 		p.send(s, "MSRP abcd1234 REPORT\n"+head+"-------abcd1234$\n")
 	}
-	p.send(s, "MSRP next0001 SEND\nTo-Path: OUR\nFrom-Path: PEER\nMessage-ID: ping\n-------next0001$\n")
+	p.send(s, "MSRP next0001 SEND\nTo-Path: {our}\nFrom-Path: {peer}\nMessage-ID: ping\n-------next0001$\n")
 	if f, _, _ := p.frame(); f.Transaction != "next0001" {
 		t.Errorf("answered: %+v", f)
 	}
@@ -338,7 +339,7 @@ func TestAPeerMayBeQuickerThanItsAnswer(t *testing.T) {
 		e := startEndpoint(t, Config{})
 		s := newSession(t, e, inbox.config())
 		p := dialPeer(t, e)
-		p.send(s, "MSRP abcd1234 SEND\nTo-Path: OUR\nFrom-Path: PEER\nMessage-ID: early\nContent-Type: text/plain\n\nR u there\n-------abcd1234$\n")
+		p.send(s, "MSRP abcd1234 SEND\nTo-Path: {our}\nFrom-Path: {peer}\nMessage-ID: early\nContent-Type: text/plain\n\nR u there\n-------abcd1234$\n")
 		if f, _, _ := p.frame(); f.Status != 200 {
 			t.Fatalf("got %+v", f)
 		}
@@ -460,4 +461,21 @@ func TestChunksOnTheWire(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A peer that has said all it has to say still hears the answers.
+func TestAHalfClosedConnectionIsAnswered(t *testing.T) {
+	s, p := bound(t, Config{}, newInbox().config())
+	for range 10 {
+		p.send(s, "MSRP next0001 SEND\nTo-Path: {our}\nFrom-Path: {peer}\nMessage-ID: ping\n-------next0001$\n")
+	}
+	if err := p.conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if f, _, _ := p.frame(); f.Status != 200 {
+			t.Errorf("got %+v", f)
+		}
+	}
+	p.closed()
 }

@@ -16,6 +16,10 @@ func (c *conn) read() {
 	if errors.Is(err, ErrFraming) {
 		c.e.log.Warn("connection dropped", "peer", c.remote, "err", err)
 	}
+	if errors.Is(err, ErrFraming) || err == io.EOF {
+		// The peer may still be listening: what it is owed goes out first.
+		c.flush()
+	}
 	c.close(err)
 }
 

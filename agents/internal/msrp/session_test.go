@@ -123,7 +123,7 @@ type endless struct{}
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
 func TestSessionsToOneHopShareItsConnection(t *testing.T) {
-	var r records
+	r := newRecords()
 	a, b := startEndpoint(t, Config{Tap: r.tap}), startEndpoint(t, Config{})
 	s1, _ := pair(t, a, b, SessionConfig{}, newInbox().config())
 	s2, _ := pair(t, a, b, SessionConfig{}, newInbox().config())

@@ -30,12 +30,15 @@ func (c *conn) write() {
 		// A deadline is the network's, not the clock's: it is absolute real time.
 		at := c.e.cfg.Clock.Now()
 		_ = c.nc.SetWriteDeadline(time.Now().Add(c.e.cfg.Limits.Write))
-		_, err := c.nc.Write(buf)
+		var err error
+		if len(buf) > 0 {
+			_, err = c.nc.Write(buf)
+		}
 		if err != nil {
 			c.close(err)
 		}
 		for _, f := range batch {
-			if err == nil {
+			if err == nil && len(f.raw) > 0 {
 				c.tapOut(at, f.raw)
 			}
 			if f.written != nil {
@@ -60,4 +63,12 @@ func (c *conn) urgent(raw []byte) error {
 		}
 	}
 	return c.out.push(nil, outgoing{raw: raw})
+}
+
+// flush waits until what has been queued ahead of the chunks is written.
+func (c *conn) flush() {
+	done := make(chan struct{})
+	if c.out.push(nil, outgoing{written: func(error) { close(done) }}) == nil {
+		<-done
+	}
 }
