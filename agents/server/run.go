@@ -41,6 +41,7 @@ func (s *Server) purge(ctx context.Context) {
 		select {
 		case <-every.C:
 			s.registrar.Purge()
+			s.calls.purge(time.Now())
 		case <-ctx.Done():
 			return
 		}

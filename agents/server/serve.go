@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"presfed/agents/internal/auth"
+	"presfed/agents/internal/im"
 	"presfed/agents/internal/locate"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/presence"
@@ -37,40 +39,66 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	switch method := string(req.Method); {
 	case method == message.CANCEL:
 		s.proxy.Cancel(tx)
+	case method == message.REGISTER:
+		s.register(tx)
+	case method == message.PUBLISH:
+		s.publish(tx)
+	case method == message.MESSAGE, method == message.OPTIONS && req.Recipient.User != "":
+		s.talk(tx) // whatever To says: policy is not to be walked around by a tag
+	case method == message.OPTIONS:
+		s.reply(tx, 200, "Allow", allowed, "Allow-Events", s.notifier.AllowEvents(), "Accept", presence.ContentType)
 	case method == message.SUBSCRIBE && to.Tag() != "" && s.notifier.Has(message.CallID(req), to.Tag()):
 		s.refresh(tx)
 	case to.Tag() != "":
 		s.relay(tx)
-	case method == message.OPTIONS:
-		s.reply(tx, 200, "Allow", allowed, "Allow-Events", s.notifier.AllowEvents(), "Accept", presence.ContentType)
-	case method == message.REGISTER:
-		s.register(tx)
 	case method == message.SUBSCRIBE:
 		s.subscribe(tx)
-	case method == message.PUBLISH:
-		s.publish(tx)
-	case method == message.INVITE || method == message.MESSAGE:
+	case method == message.INVITE:
 		s.talk(tx)
 	default:
 		s.reply(tx, 405, "Allow", allowed)
 	}
 }
 
-// relay passes on a request within a dialog that we stay on the path of.
+// relay passes on a request within a dialog that we stay on the path of. A
+// client proves who it is here as well: its Route is its own word.
 func (s *Server) relay(tx *sip.ServerTx) {
-	peer, err := s.peer(context.Background(), tx.Source())
+	sender, err := s.speaker(context.Background(), tx, auth.Proxy)
 	if err != nil {
 		s.refuse(tx, err)
 		return
 	}
-	r := s.proxy.Begin(tx, cmp.Or(peer, "client"))
+	s.remember(tx)
+	r := s.proxy.Begin(tx, cmp.Or(sender.Peer, "client"))
 	switch {
 	case r == nil: // answered
 	case !r.ByRoute():
 		r.Refuse(481, "") // nobody here has such a dialog
 	default:
-		r.Relay(s.credentials)
+		r.Relay(func(copy *message.Request) { s.vouch(copy, sender) })
 	}
+}
+
+// vouch leaves in a copy what a peer has said of its sender, and nothing that a
+// client says of itself (RFC 3325 section 5).
+func (s *Server) vouch(copy *message.Request, sender im.Sender) {
+	s.credentials(copy)
+	if sender.Peer == "" {
+		message.Remove(copy, "P-Asserted-Identity")
+		message.Remove(copy, "P-Preferred-Identity")
+	}
+}
+
+// remember notes an INVITE for the ACK that follows it.
+func (s *Server) remember(tx *sip.ServerTx) {
+	if tx.Request().Method == message.INVITE {
+		s.calls.add(callKey(tx.Request()), time.Now())
+	}
+}
+
+func callKey(req *message.Request) string {
+	from, _ := message.From(req)
+	return message.CallID(req) + "\x00" + from.Tag()
 }
 
 // talk takes a MESSAGE or an INVITE to a user.
@@ -80,6 +108,7 @@ func (s *Server) talk(tx *sip.ServerTx) {
 		s.refuse(tx, err)
 		return
 	}
+	s.remember(tx)
 	s.im.Serve(tx, sender)
 }
 
@@ -111,7 +140,6 @@ func (s *Server) register(tx *sip.ServerTx) {
 		return
 	}
 	s.registrar.Register(tx, aor)
-	s.notifier.Resume(device(aor)) // the device is back: what it missed is told
 }
 
 // refuse answers with what an error of a lower room means to the peer.
@@ -121,6 +149,9 @@ func (s *Server) refuse(tx *sip.ServerTx, err error) {
 	var malformed *message.ParseError
 	var invalid *db.InvalidError
 	switch {
+	case errors.Is(err, errNotYou):
+		s.log.Info("refused: From names somebody else", "call_id", message.CallID(tx.Request()), "peer", tx.Source().Remote)
+		s.reply(tx, 403)
 	case errors.As(err, &challenge):
 		s.log.Info("challenged", "call_id", message.CallID(tx.Request()), "peer", tx.Source().Remote, "why", challenge.Why, "claimed", challenge.User)
 		s.send(tx, challenge.Response(tx.Request(), sip.NewTag()))
@@ -152,7 +183,11 @@ func (s *Server) send(tx *sip.ServerTx, res *message.Response) {
 	}
 }
 
-func (h *handler) ServeAck(ack *message.Request, from sip.Source) { h.proxy.Ack(ack, from) }
+func (h *handler) ServeAck(ack *message.Request, from sip.Source) {
+	if h.calls.has(callKey(ack), time.Now()) {
+		h.proxy.Ack(ack, from)
+	}
+}
 
 func (h *handler) ServeResponse(res *message.Response, from sip.Source) {
 	h.log.Debug("stray response", "call_id", message.CallID(res), "status", res.StatusCode, "peer", from.Remote)

@@ -80,6 +80,7 @@ type Server struct {
 	verifier  *auth.Verifier // nil with NoAuth
 	proxy     *proxy.Proxy
 	im        *im.Service
+	calls     calls
 	lanes     event.Lanes
 	presence  *presence.Presence
 	notifier  *event.Notifier
@@ -136,7 +137,10 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.registrar = registrar.New(registrar.Config{Store: s.store, Clock: cfg.Clock, Log: s.log}, snapshot.Bindings)
+	s.registrar = registrar.New(registrar.Config{
+		Store: s.store, Clock: cfg.Clock, Log: s.log,
+		Changed: func(aor string) { s.notifier.Resume(device(aor)) }, // a device is back: what it missed is told
+	}, snapshot.Bindings)
 	endpoint := sip.Config{
 		Name: cfg.Name, Host: s.self.Identity, ServerTLS: cfg.ServerTLS, ClientTLS: cfg.ClientTLS,
 		Handler: (*handler)(s), Tap: s.cfg.Tap, Clock: cfg.Clock, Log: s.log,

@@ -1,8 +1,11 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -456,5 +459,64 @@ func TestControlSocket(t *testing.T) {
 	}
 	if registers != 4 { // challenged and accepted
 		t.Errorf("%d messages of REGISTER were recorded", registers)
+	}
+}
+
+// TestStrangersAreNotCarried: neither a To tag nor a Route of his own making nor
+// an ACK gets a stranger's request through, and nobody is told a forged identity.
+func TestStrangersAreNotCarried(t *testing.T) {
+	b := federated(t)
+	sink, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sink.Close()
+	own := b.servers["a"].Addr("TCP").String()
+	for _, method := range []string{"MESSAGE", "BYE", "NOTIFY", "INVITE", "SUBSCRIBE", "OPTIONS", "ACK"} {
+		conn, err := net.Dial("tcp", own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "%s sip:x@%s SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK%s\r\nMax-Forwards: 70\r\n"+
+			"Route: <sip:%s;lr>\r\nFrom: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>;tag=2\r\nCall-ID: %s\r\n"+
+			"CSeq: 1 %s\r\nP-Asserted-Identity: <sip:alice@example.com>\r\nContent-Length: 0\r\n\r\n",
+			method, sink.LocalAddr(), method, own, method, method)
+		// OPTIONS to the server itself is always answered: what came before it is through.
+		fmt.Fprintf(conn, "OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKend\r\nMax-Forwards: 70\r\n"+
+			"From: <sip:a@b>;tag=1\r\nTo: <sip:example.com>\r\nCall-ID: end\r\nCSeq: 2 OPTIONS\r\nContent-Length: 0\r\n\r\n")
+		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		var answers []byte
+		buf := make([]byte, 8192)
+		for !bytes.Contains(answers, []byte("Call-ID: end")) {
+			n, err := conn.Read(buf)
+			if err != nil {
+				t.Fatalf("%s: %v after %q", method, err, answers)
+			}
+			answers = append(answers, buf[:n]...)
+		}
+		conn.Close()
+		if method != "ACK" && !bytes.HasPrefix(answers, []byte("SIP/2.0 4")) {
+			t.Errorf("%s is answered\n%s", method, answers)
+		}
+	}
+	sink.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	buf := make([]byte, 2048)
+	if n, from, err := sink.ReadFrom(buf); err == nil {
+		t.Errorf("carried, from %s:\n%s", from, buf[:n])
+	}
+}
+
+// TestFromMustBeYou: alice cannot send in another's name.
+func TestFromMustBeYou(t *testing.T) {
+	b := federated(t)
+	var refused *client.RefusedError
+	conn, err := client.New(client.Config{Name: "x", User: "bob@example.com", Username: "alice", Password: "alice's secret",
+		Server: "tcp:" + b.servers["a"].Addr("TCP").String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, conn.Run, func() error { return nil })
+	if err := conn.Page(timeout(t), "bob", "text/plain", []byte("hello")); !errors.As(err, &refused) || refused.Status() != 403 {
+		t.Errorf("%v", err)
 	}
 }

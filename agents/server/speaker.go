@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"presfed/agents/internal/auth"
 	"presfed/agents/internal/im"
@@ -36,11 +37,33 @@ func (s *Server) speaker(ctx context.Context, tx *sip.ServerTx, role auth.Role) 
 	if err != nil {
 		return im.Sender{}, err
 	}
+	if err := s.isFrom(tx.Request(), aor); err != nil {
+		return im.Sender{}, err
+	}
 	user, err := s.locate.User(ctx, aor)
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return im.Sender{}, err
 	}
 	return im.Sender{User: aor, Display: user.Display}, nil
+}
+
+// errNotYou: a client's From names another user than the one it proved to be.
+var errNotYou = errors.New("From names somebody else")
+
+// isFrom holds From against who the client is: devices show From, so it must not
+// be another's name. Who wants to stay unnamed says anonymous (RFC 3323).
+func (s *Server) isFrom(req *message.Request, aor string) error {
+	from, err := message.From(req)
+	if err != nil {
+		return err
+	}
+	if strings.EqualFold(from.URI.Host, "anonymous.invalid") {
+		return nil
+	}
+	if named, err := db.ParseAOR(message.AOR(from.URI), s.domain.Name); err != nil || named != aor {
+		return errNotYou
+	}
+	return nil
 }
 
 // peer is the server that the connection's certificate names; "" for a client.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -74,7 +75,7 @@ func runServer(ctx context.Context, opts serverOptions) error {
 		Algorithms: opts.algorithms, NoAuth: opts.noAuth, Control: opts.control, PeerRetry: opts.retry, Synchronised: opts.synced,
 	}
 	if cfg.State == "" {
-		cfg.State = strings.TrimSuffix(opts.directory, "directory.db") + opts.name + ".state"
+		cfg.State = filepath.Join(filepath.Dir(opts.directory), opts.name+".state")
 	}
 	var err error
 	if cfg.Listen, err = listenAddresses(opts.listen); err != nil {

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"presfed/agents/client"
+	"presfed/pidf"
 )
 
 type subscribeOptions struct {
@@ -37,8 +39,8 @@ time is up before, the exit code is 1.`,
 		Args:    takes("USER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.target = args[0]
-			if name, _, ok := strings.Cut(opts.until, "="); opts.until != "" && (!ok || name != "state" && name != "basic") {
-				return usage("state=active, state=terminated, basic=open, basic=closed", "--until %q says nothing to wait for", opts.until)
+			if opts.until != "" && !slices.Contains([]string{"state=active", "state=pending", "state=terminated", "basic=open", "basic=closed"}, opts.until) {
+				return usage("state=active, state=pending, state=terminated, basic=open, basic=closed", "--until %q says nothing to wait for", opts.until)
 			}
 			return run(cmd.Context(), opts)
 		},
@@ -73,10 +75,17 @@ func runSubscribe(ctx context.Context, opts subscribeOptions) error {
 		err = watch(ctx, opts, sub, events)
 		if sub.State() != "terminated" && opts.expires > 0 {
 			// The subscription ends properly even when we were interrupted.
-			last, cancel := context.WithTimeout(context.WithoutCancel(interrupted), 5*time.Second)
+			last, cancel := context.WithTimeout(context.WithoutCancel(interrupted), 2*time.Second)
 			defer cancel()
-			if uerr := sub.Unsubscribe(last); err == nil {
+			uerr := sub.Unsubscribe(last)
+			if err == nil {
 				err = uerr
+			}
+			if uerr == nil {
+				select { // the NOTIFY that closes it
+				case <-sub.Done():
+				case <-last.Done():
+				}
 			}
 		}
 		return err
@@ -113,11 +122,17 @@ func watch(ctx context.Context, opts subscribeOptions, sub *client.Subscription,
 	}
 }
 
-// says: the notification holds what --until waits for.
+// says: the notification says what --until waits for. She is open if one of her
+// tuples is.
 func says(e client.Event, until string) bool {
 	name, value, _ := strings.Cut(until, "=")
 	if name == "state" {
 		return e.State == value
 	}
-	return strings.Contains(e.Body, ">"+value+"</") && strings.Contains(e.Body, "basic")
+	doc, err := pidf.Parse([]byte(e.Body), pidf.DefaultLimits())
+	if err != nil || e.Body == "" {
+		return false
+	}
+	open := slices.ContainsFunc(doc.Tuples, func(t pidf.Tuple) bool { return t.Basic == pidf.Open })
+	return open == (value == "open")
 }

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"presfed/agents/internal/clock"
 	"presfed/agents/internal/wire"
@@ -166,6 +167,10 @@ func (e *Endpoint) accept(l listener) {
 			}
 			// Out of descriptors, most likely: the next Accept would spin.
 			e.log.Warn("accept failed", "transport", l.transport, "error", err)
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-e.ctx.Done():
+			}
 			continue
 		}
 		if e.pool.size() >= e.cfg.Limits.Connections {

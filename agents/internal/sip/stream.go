@@ -59,6 +59,12 @@ func (c *stream) dial(to Target) {
 	if to.Transport == "TLS" {
 		cfg := e.cfg.ClientTLS.Clone()
 		cfg.ServerName = to.ServerName
+		if verify := cfg.VerifyConnection; verify != nil {
+			cfg.VerifyConnection = func(state tls.ConnectionState) error {
+				state.ServerName = to.ServerName // TLS itself carries no IP literals
+				return verify(state)
+			}
+		}
 		nc = tls.Client(nc, cfg)
 	}
 	c.serve(nc)
