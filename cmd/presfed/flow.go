@@ -122,7 +122,8 @@ func runFlows(ctx context.Context, opts flowOptions) (err error) {
 			flows = append(flows, f)
 		}
 	}
-	options := bed.Options{Dir: opts.keep, Ports: opts.ports, Synchronised: opts.synchronised}
+	keyLog, _ := opts.con.lookup("SSLKEYLOGFILE")
+	options := bed.Options{Dir: opts.keep, Ports: opts.ports, Synchronised: opts.synchronised, KeyLog: keyLog}
 	if opts.subnet != "" {
 		if options.Subnet, err = parseSubnet(opts.subnet); err != nil {
 			return err
