@@ -51,7 +51,12 @@ func setWatch(ctx context.Context, r *Runner, want bool) error {
 	}
 	const bob = "bob"
 	if want {
-		r.watched = r.count()
+		// Both halves of every message before must be there to be counted.
+		records, err := r.settle(ctx, answered)
+		if err != nil {
+			return err
+		}
+		r.watched = r.base + len(records)
 	}
 	err := act(AlicePC, func(ctx context.Context, a Actor) error {
 		if want {

@@ -51,7 +51,8 @@ func NewRunner(stage Stage, s Settings) *Runner {
 
 // Run sets up what the flow needs, has its actors act, and judges. An error
 // tells why an actor could not go on; a flow that was begun has its result all
-// the same.
+// the same. After one that left messages unanswered or lost, the next needs a
+// stage and a Runner of its own: its set-up would not come to rest.
 func (r *Runner) Run(ctx context.Context, f Flow) (Result, error) {
 	if err := r.Prepare(ctx, f); err != nil {
 		return Result{}, err
@@ -74,7 +75,9 @@ func (r *Runner) Run(ctx context.Context, f Flow) (Result, error) {
 	result := Judge(f, facts, records, begin)
 	result.Messages = slices.DeleteFunc(result.Messages, func(l trace.Line) bool { return l.Time.Before(r.reported) })
 	r.reported = r.settings.Clock.Now()
-	r.forget()
+	if late == nil {
+		r.forget(len(records))
+	}
 	return result, err
 }
 
@@ -86,17 +89,11 @@ func (r *Runner) records() ([]wire.Record, <-chan struct{}) {
 
 // forget has records that are in a result count no more, but for those of the
 // subscription that stands.
-func (r *Runner) forget() {
-	r.base = r.count()
+func (r *Runner) forget(seen int) {
+	r.base += seen
 	if r.watching {
 		r.base = r.watched
 	}
-}
-
-// count is how many records there are.
-func (r *Runner) count() int {
-	records, _ := r.stage.Records()
-	return len(records)
 }
 
 // Prepare sets up what a flow needs, as far as it does not stand already; Run
