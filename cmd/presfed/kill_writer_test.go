@@ -109,11 +109,11 @@ func (w *writer) load(ctx context.Context, server *process) (moment string) {
 	}
 	for n := 0; n != acks; n++ {
 		var err error
-		switch w.rng.IntN(5) {
-		case 0:
+		switch kind := w.rng.IntN(8); {
+		case kind == 0 || n+1 == acks && kind < 4: // often the last before the kill
+			err = w.register(ctx, !w.bound[0])
+		case kind < 3:
 			err = w.refresh(ctx)
-		case 1:
-			err = w.register(ctx, w.rng.IntN(3) > 0)
 		default:
 			err = w.modify(ctx)
 		}
