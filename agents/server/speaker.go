@@ -48,7 +48,7 @@ func (s *Server) speaker(ctx context.Context, tx *sip.ServerTx, role auth.Role) 
 }
 
 // errNotYou: a client's From names another user than the one it proved to be.
-var errNotYou = errors.New("From names somebody else")
+var errNotYou = errors.New("the From field names somebody else")
 
 // isFrom holds From against who the client is: devices show From, so it must not
 // be another's name. Who wants to stay unnamed says anonymous (RFC 3323).
