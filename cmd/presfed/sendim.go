@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 
@@ -16,6 +17,7 @@ type sendIMOptions struct {
 	target      string
 	text        string
 	contentType string
+	page        bool
 }
 
 func newSendIMCmd(con *console, run func(context.Context, sendIMOptions) error) *cobra.Command {
@@ -23,8 +25,10 @@ func newSendIMCmd(con *console, run func(context.Context, sendIMOptions) error) 
 	cmd := &cobra.Command{
 		Use:   "send-im USER [TEXT...]",
 		Short: "Send an instant message through a SIP server, ours or not",
-		Long: `Sends TEXT, or standard input where there is none, as one MESSAGE request
-(RFC 3428) and waits for its final response.`,
+		Long: `Sends TEXT, or standard input where there is none, in an MSRP session (RFC
+4975): INVITE, SEND in chunks, and BYE when all of it has arrived. With --page it
+goes as one MESSAGE request (RFC 3428), at most 64 KiB. What is long needs a
+longer --timeout.`,
 		Example: "  presfed send-im bob 'Are you there?' --user alice@example.com --server tcp:127.0.0.1:5060",
 		Args:    takes("USER", "[TEXT...]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,19 +37,34 @@ func newSendIMCmd(con *console, run func(context.Context, sendIMOptions) error) 
 		},
 	}
 	opts.device.flags(cmd)
-	cmd.Flags().StringVar(&opts.contentType, "content-type", "text/plain", "content `type` of the message")
+	cmd.Flags().BoolVar(&opts.page, "page", false, "one MESSAGE request instead of a session")
+	cmd.Flags().StringVar(&opts.contentType, "content-type", "text/plain", "content `type` of the message or of standard input")
 	return cmd
 }
 
 func runSendIM(ctx context.Context, opts sendIMOptions) error {
-	body := []byte(opts.text)
-	if len(body) == 0 {
-		var err error
-		if body, err = io.ReadAll(io.LimitReader(opts.con.in, 64<<10)); err != nil {
-			return err
+	if opts.page {
+		body := []byte(opts.text)
+		if len(body) == 0 {
+			var err error
+			if body, err = io.ReadAll(io.LimitReader(opts.con.in, 64<<10)); err != nil {
+				return err
+			}
 		}
+		return withDevice(ctx, opts.con, opts.device, printEvents(opts.con), func(ctx context.Context, c *client.Client) error {
+			return c.Page(ctx, opts.target, opts.contentType, body)
+		})
 	}
 	return withDevice(ctx, opts.con, opts.device, printEvents(opts.con), func(ctx context.Context, c *client.Client) error {
-		return c.Page(ctx, opts.target, opts.contentType, body)
+		session, err := c.IM(ctx, opts.target, opts.text)
+		if err != nil {
+			return err
+		}
+		if opts.text == "" { // chunk by chunk, however much comes
+			if err := session.SendBody(ctx, opts.contentType, opts.con.in); err != nil {
+				return errors.Join(err, session.Close(context.WithoutCancel(ctx)))
+			}
+		}
+		return session.Close(ctx)
 	})
 }
