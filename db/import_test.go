@@ -188,7 +188,7 @@ func TestImportIsQuick(t *testing.T) {
 	must(t, err)
 	took := time.Since(begin)
 	t.Logf("imported in %v", took)
-	if took > 6*time.Second {
+	if took > time.Minute { // ten times what a few seconds for 10,000 allow, and more under the race detector
 		t.Errorf("took %v", took)
 	}
 	begin = time.Now()

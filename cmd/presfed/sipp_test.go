@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -55,6 +56,23 @@ func (s sippServer) as(user string) sippServer {
 	return s
 }
 
+// awaitListener returns when the sipp that answers can be connected to: the
+// server tries once. Over UDP the INVITE is simply sent again.
+func (s sippServer) awaitListener(ctx context.Context, port string) {
+	if s.transport != "tcp" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		if conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
+			conn.Close()
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
 // run runs a scenario that must pass. A sipp that hangs is tried once more.
 func (s sippServer) run(t *testing.T, scenario string, args ...string) {
 	t.Helper()
@@ -85,6 +103,7 @@ func (s sippServer) call(t *testing.T, port string) {
 			code, out := s.as("bob").try(ctx, t, "answer", "-p", port)
 			answered <- end{code, out}
 		}()
+		s.awaitListener(ctx, port)
 		code, out := s.try(ctx, t, "invite")
 		if code != 0 {
 			cancel() // nobody will call any more
