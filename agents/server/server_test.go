@@ -482,8 +482,8 @@ func TestStrangersAreNotCarried(t *testing.T) {
 			"CSeq: 1 %s\r\nP-Asserted-Identity: <sip:alice@example.com>\r\nContent-Length: 0\r\n\r\n",
 			method, sink.LocalAddr(), method, own, method, method)
 		// OPTIONS to the server itself is always answered: what came before it is through.
-		fmt.Fprintf(conn, "OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKend\r\nMax-Forwards: 70\r\n"+
-			"From: <sip:a@b>;tag=1\r\nTo: <sip:example.com>\r\nCall-ID: end\r\nCSeq: 2 OPTIONS\r\nContent-Length: 0\r\n\r\n")
+		fmt.Fprintf(conn, "OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKend%s\r\nMax-Forwards: 70\r\n"+
+			"From: <sip:a@b>;tag=1\r\nTo: <sip:example.com>\r\nCall-ID: end\r\nCSeq: 2 OPTIONS\r\nContent-Length: 0\r\n\r\n", method)
 		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 		var answers []byte
 		buf := make([]byte, 8192)
