@@ -17,8 +17,11 @@ import (
 // Config of an Endpoint.
 type Config struct {
 	Listen netip.AddrPort // own address; port 0: any. Outgoing connections leave from the same address
-	Host   string         // what own URIs call this host; empty: the address
-	TLS    *tls.Config    // not nil: the listener speaks TLS and own URIs are msrps
+	Host   string         // what own URIs call this host; empty: the address, which then must be one that peers can connect to
+	// TLS, not nil: the listener speaks TLS and own URIs are msrps. It serves
+	// both ends; an outgoing connection checks the peer's certificate against
+	// RootCAs and the host of its URI (RFC 4975 section 5.4).
+	TLS *tls.Config
 
 	Participant string   // for the records
 	Tap         wire.Tap // nil: no records
@@ -139,7 +142,14 @@ func (e *Endpoint) spawn(f func()) error {
 
 // newURI is an own URI for one session.
 func (e *Endpoint) newURI() URI {
-	return URI{Secure: e.cfg.TLS != nil, Host: e.host, Port: e.addr.Port(), Session: newIdent(), Transport: "tcp"}
+	u := e.device()
+	u.Session = newIdent()
+	return u
+}
+
+// device is the URI of the endpoint itself.
+func (e *Endpoint) device() URI {
+	return URI{Secure: e.cfg.TLS != nil, Host: e.host, Port: e.addr.Port(), Transport: "tcp"}
 }
 
 func (e *Endpoint) session(u URI) *Session {

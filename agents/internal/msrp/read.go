@@ -16,7 +16,7 @@ func (c *conn) read() {
 	if errors.Is(err, ErrFraming) {
 		c.e.log.Warn("connection dropped", "peer", c.remote, "err", err)
 	}
-	if errors.Is(err, ErrFraming) || err == io.EOF {
+	if errors.Is(err, ErrFraming) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		// The peer may still be listening: what it is owed goes out first.
 		c.flush()
 	}

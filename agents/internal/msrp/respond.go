@@ -19,8 +19,12 @@ func (c *conn) respond(f *Frame, code int, text string) error {
 		// To the previous hop only.
 		back, _, _ = strings.Cut(from, " ")
 	}
-	if _, err := ParsePath(back); err != nil || own == "" {
+	if _, err := ParsePath(back); err != nil {
 		return errNoWay
+	}
+	if _, err := ParseURI(own); err != nil {
+		// Whom the request meant cannot be said: the device answers.
+		own = c.e.device().String()
 	}
 	if !isText(text) {
 		text = ""

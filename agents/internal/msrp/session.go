@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// SessionConfig of a session. The callbacks may be nil.
+// SessionConfig of a session. The callbacks may be nil; with neither Accept nor
+// OnMessage every message is refused with 403.
 type SessionConfig struct {
 	User        string   // for o= of descriptions
 	AcceptTypes []string // what this end takes, "*" and "type/*" included; none: anything

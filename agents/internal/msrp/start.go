@@ -9,7 +9,11 @@ import (
 // Start gives the session its peer. An active role connects, or takes a
 // connection that stands to the same hop, and binds it; Active waits for the
 // response to its bodiless SEND. Passive returns at once: Ready tells when the
-// peer has come. When Start fails the session is over.
+// peer has come, and how long to wait for it is the caller's to say. When
+// Start fails the session is over.
+//
+// A peer that knows the session's URI may come before Start: its messages are
+// delivered, and Start then fails if it was not remote.
 func (s *Session) Start(ctx context.Context, remote Description, role Role) error {
 	if err := s.begin(remote, role); err != nil {
 		return err
