@@ -19,12 +19,24 @@ func (m *message) chunk(ctx context.Context, body []byte, r ByteRange, flag Flag
 	if m.stopped() {
 		return m.failure.Err
 	}
+	return m.queue(body, r, flag, func() { <-m.slots })
+}
+
+// queue queues one SEND. release is called once, unless queue fails: when the
+// chunk has its outcome or, where none is due, when it is written.
+func (m *message) queue(body []byte, r ByteRange, flag Flag, release func()) error {
 	f := Frame{
 		Transaction: newTransaction(body, newIdent), Method: MethodSend, HasBody: !m.bodiless,
 		Headers: append(append(m.head[:len(m.head):len(m.head)], Header{headerByteRange, r.String()}), m.mime...),
 	}
+	partial := m.options.FailureReport == FailurePartial
 	t := &transaction{
-		session: m.s, report: cmp.Or(m.options.FailureReport, FailureYes), done: m.outcome,
+		session: m.s, report: cmp.Or(m.options.FailureReport, FailureYes), done: func(o Outcome) {
+			m.outcome(o)
+			if !partial {
+				release()
+			}
+		},
 		outcome: Outcome{MessageID: m.sent.MessageID, Transaction: f.Transaction, Range: r},
 	}
 	if err := m.conn.begin(t); err != nil {
@@ -32,12 +44,11 @@ func (m *message) chunk(ctx context.Context, body []byte, r ByteRange, flag Flag
 	}
 	m.sent.Chunks++
 	raw := f.Append(m.s.e.buffer(), body, flag)
-	partial := t.report == FailurePartial
 	err := m.conn.out.push(&m.lane, outgoing{raw: raw, written: func(err error) {
 		m.conn.sent(t, err)
 		m.s.e.reuse(raw)
 		if partial {
-			<-m.slots
+			release()
 		}
 	}})
 	if err != nil {
@@ -55,11 +66,7 @@ func (m *message) outcome(o Outcome) {
 	if o.Err != nil {
 		m.fail(o)
 	}
-	if m.options.FailureReport != FailurePartial {
-		<-m.slots
-		return
-	}
-	if o.Status != 0 && o.Err != nil {
+	if m.options.FailureReport == FailurePartial && o.Status != 0 && o.Err != nil {
 		// Send need not be there any more to return it.
 		m.s.tell(Report{MessageID: o.MessageID, Range: o.Range, Status: o.Status, Comment: o.Comment})
 	}

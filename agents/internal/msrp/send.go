@@ -163,7 +163,7 @@ func (m *message) sendAll(ctx context.Context) error {
 		}
 		r := ByteRange{Start: at + 1, End: at + int64(n), Total: m.total}
 		if err != nil {
-			return m.giveUp(ctx, err, buf[:n], r)
+			return m.giveUp(err, buf[:n], r)
 		}
 		flag := More
 		if last {
@@ -173,7 +173,7 @@ func (m *message) sendAll(ctx context.Context) error {
 			if at == 0 || ctx.Err() == nil {
 				return err
 			}
-			return m.giveUp(ctx, err, buf[:n], r)
+			return m.giveUp(err, buf[:n], r)
 		}
 		at += int64(n)
 		m.sent.Size = at
@@ -183,15 +183,13 @@ func (m *message) sendAll(ctx context.Context) error {
 	}
 }
 
-// giveUp sends what is at hand as the last chunk of an unfinished message: its
-// peer must not wait for the rest. It returns why.
-func (m *message) giveUp(ctx context.Context, why error, body []byte, r ByteRange) error {
+// giveUp queues what is at hand as the last chunk of an unfinished message, and
+// waits for nothing: the peer must not wait for the rest. It returns why.
+func (m *message) giveUp(why error, body []byte, r ByteRange) error {
 	if m.stopped() {
 		return m.failure.Err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.s.e.cfg.Limits.Write)
-	defer cancel()
-	return errors.Join(why, m.chunk(ctx, body, r, Abort))
+	return errors.Join(why, m.queue(body, r, Abort, func() {}))
 }
 
 // stopped: a chunk was refused or lost. RFC 4975 sections 7.3.2 and 10.5: no

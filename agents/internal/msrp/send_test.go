@@ -352,3 +352,19 @@ func TestADuplicateIsMarked(t *testing.T) {
 		}
 	}
 }
+
+// A caller that gives up is not held by a peer that does not answer.
+func TestGivingUpOnASilentPeer(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	_, p, result := sending(t, Config{}, SessionConfig{}, ctx, endless{}, SendOptions{})
+	for range window {
+		p.frame()
+	}
+	cancel()
+	if err := await(t, result); !errors.Is(err, context.Canceled) {
+		t.Errorf("Send: %v", err)
+	}
+	if _, _, flag := p.frame(); flag != Abort {
+		t.Errorf("flag %c", flag)
+	}
+}
