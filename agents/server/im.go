@@ -36,10 +36,8 @@ func (s *Server) mayTalk(ctx context.Context, user, sender string) (status int, 
 // that can show them.
 func (s *Server) devices(user, method string, messages bool) []im.Device {
 	var out []im.Device
-	for _, b := range s.registrar.Bindings(user) {
-		if b.Takes(method) && (!messages || b.CanIM()) {
-			out = append(out, im.Device{Contact: b.Contact.URI, Hop: b.Hop})
-		}
+	for _, b := range s.registrar.Devices(user, method, messages) {
+		out = append(out, im.Device{Contact: b.Contact.URI, Hop: b.Hop})
 	}
 	return out
 }

@@ -59,7 +59,7 @@ func isCanonical(name string) bool {
 // Get is the first value of the field, or "". A parsed message has canonical
 // names only; name must be canonical.
 func Get(m Message, name string) string {
-	for _, h := range headersOf(m) {
+	for _, h := range listOf(m) {
 		if h.Name() == name {
 			return h.Value()
 		}
@@ -69,13 +69,13 @@ func Get(m Message, name string) string {
 
 // Has says whether the field is there at all.
 func Has(m Message, name string) bool {
-	return slices.ContainsFunc(headersOf(m), func(h sipgo.Header) bool { return h.Name() == name })
+	return slices.ContainsFunc(listOf(m), func(h sipgo.Header) bool { return h.Name() == name })
 }
 
 // Raw is every field of that name, a line each, in order.
 func Raw(m Message, name string) []string {
 	var out []string
-	for _, h := range headersOf(m) {
+	for _, h := range listOf(m) {
 		if h.Name() == name {
 			out = append(out, h.Value())
 		}
@@ -87,7 +87,7 @@ func Raw(m Message, name string) []string {
 // that stand outside quotes and angle brackets, trimmed, empty ones left out.
 func Values(m Message, name string) []string {
 	var out []string
-	for _, h := range headersOf(m) {
+	for _, h := range listOf(m) {
 		if h.Name() == name {
 			out = append(out, SplitList(h.Value())...)
 		}
@@ -182,8 +182,6 @@ func splitOutside(s string, sep byte) []string {
 	take(len(s))
 	return out
 }
-
-func headersOf(m Message) []sipgo.Header { return listOf(m) }
 
 func listOf(m Message) []sipgo.Header {
 	switch m := m.(type) {

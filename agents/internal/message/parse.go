@@ -238,7 +238,7 @@ func Validate(m Message) error {
 }
 
 func count(m Message, name string) (n int) {
-	for _, h := range headersOf(m) {
+	for _, h := range listOf(m) {
 		if h.Name() == name {
 			n++
 		}
