@@ -185,6 +185,8 @@ func (s *Server) send(tx *sip.ServerTx, res *message.Response) {
 
 func (h *handler) ServeAck(ack *message.Request, from sip.Source) {
 	if h.calls.has(callKey(ack), time.Now()) {
+		ack = message.Clone(ack)
+		(*Server)(h).credentials(ack) // those of its INVITE (RFC 3261 section 22.1)
 		h.proxy.Ack(ack, from)
 	}
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // Renamer replaces what differs from run to run by names in order of
-// appearance: tags, branches, Call-IDs, nonces, entity-tags, MSRP identifiers,
-// ports and times. The same value gets the same name wherever it stands, so
+// appearance: tags, branches, Call-IDs, nonces, entity-tags, what a proxy wrote
+// into its Record-Route, identifiers of SDP and MSRP, ports and times. The same value gets the same name wherever it stands, so
 // that two runs of one flow read alike.
 type Renamer struct {
 	names map[string]string // new by old, each with its kind before it
@@ -36,6 +36,9 @@ var renameRules = []renameRule{
 	{"nonce", regexp.MustCompile(`(?i)(\bc?nonce=")([^"]+)`)},
 	{"response", regexp.MustCompile(`(?i)(\bresponse=")([0-9a-f]{32,})`)},
 	{"etag", regexp.MustCompile(`(?im)(^SIP-(?:ETag|If-Match) *: *)(\S+)`)},
+	{"flow", regexp.MustCompile(`(?im)(^(?:Record-)?Route *: *<sips?:)([^\s@>]+)@`)},
+	{"description", regexp.MustCompile(`(?m)(^o=\S+ )(\d+) `)},
+	{"description", regexp.MustCompile(`(?m)(^o=\S+ \S+ )(\d+) `)},
 	{"session", regexp.MustCompile(`(?i)(\bmsrps?://[^\s/;]+/)([^\s;/]+)`)},
 	{"transaction", regexp.MustCompile(`(?m)(^MSRP |^-------|"start_line":"MSRP |"transaction":")([A-Za-z0-9.+%=-]{4,32}?)(?: |"|[$+#]\r?$)`)},
 	{"message", regexp.MustCompile(`(?im)(^Message-ID *: *|"message_id":")([^\s"]+)`)},
