@@ -31,6 +31,8 @@ type ClientTx struct {
 	end       clock.Timer
 	cancelled bool
 	ack       []byte
+	small     *byDatagram // not nil: it goes by TCP for its size
+	fallen    bool        // and had to go by UDP after all
 }
 
 type clientState int
@@ -50,13 +52,9 @@ const (
 // (ErrTimeout, ErrTransport, ErrOverload wrapped) from a goroutine of their own.
 func (e *Endpoint) Send(req *message.Request, to Target, on func(res *message.Response, err error)) *ClientTx {
 	branch := NewBranch()
-	host, port := e.sentBy(to.Transport)
-	via := message.Via{Transport: to.Transport, Host: host, Port: port, Params: message.Params{{Name: "branch", Value: branch}}}
-	if to.Transport == "UDP" {
-		via.Params = append(via.Params, message.Param{Name: "rport"})
-	}
-	message.Prepend(req, "Via", via.String())
+	message.Prepend(req, "Via", e.Via(to, branch))
 	tx := &ClientTx{endpoint: e, method: string(req.Method), req: req, bytes: message.Bytes(req), to: to, on: on}
+	tx.enlarge(branch)
 	tx.begin(branch)
 	return tx
 }
@@ -66,6 +64,7 @@ func (e *Endpoint) Send(req *message.Request, to Target, on func(res *message.Re
 // the error. Not for INVITE.
 func (e *Endpoint) SendPrepared(raw []byte, branch, method string, to Target, done func(status int, raw []byte, err error)) {
 	tx := &ClientTx{endpoint: e, method: method, bytes: raw, to: to, prepared: done}
+	tx.enlarge(branch)
 	tx.begin(branch)
 }
 
@@ -76,20 +75,30 @@ func (e *Endpoint) Via(to Target, branch string) string {
 	if port != 0 {
 		v += ":" + strconv.Itoa(port)
 	}
-	return v + ";branch=" + branch
+	v += ";branch=" + branch
+	if to.Transport == "UDP" {
+		v += ";rport" // RFC 3581 section 3
+	}
+	return v
 }
 
 // SendStateless sends a message without a transaction: the ACK to a 2xx (with
 // our Via put on top), or a response (as it is).
 func (e *Endpoint) SendStateless(m message.Message, to Target) error {
-	if _, ok := m.(*message.Request); ok {
-		message.Prepend(m, "Via", e.Via(to, NewBranch()))
+	_, request := m.(*message.Request)
+	branch := NewBranch()
+	if request {
+		message.Prepend(m, "Via", e.Via(to, branch))
+	}
+	raw := message.Bytes(m)
+	if request && tooLarge(raw, to) {
+		return e.sendLarge(raw, branch, to)
 	}
 	l, err := e.link(to)
 	if err != nil {
 		return err
 	}
-	return l.send(message.Bytes(m))
+	return l.send(raw)
 }
 
 func (tx *ClientTx) begin(branch string) {
@@ -130,6 +139,8 @@ func (tx *ClientTx) arm() {
 	if !tx.link.reliable() {
 		tx.every = t.T1
 		tx.resend = tx.endpoint.clock.AfterFunc(tx.every, tx.retransmit)
+	} else if tx.small != nil {
+		tx.resend = tx.endpoint.clock.AfterFunc(8*t.T1, func() { tx.fallBack(ErrTransport) })
 	}
 }
 
@@ -256,8 +267,15 @@ func (tx *ClientTx) drop() {
 	tx.endpoint.clients.remove(tx.key, tx)
 }
 
-// fail ends the transaction with an error, unless a final response came.
+// fail ends the transaction with an error, unless a final response came or there
+// is another way to go.
 func (tx *ClientTx) fail(err error) {
+	if !tx.fallBack(err) {
+		tx.finish(err)
+	}
+}
+
+func (tx *ClientTx) finish(err error) {
 	tx.mu.Lock()
 	if tx.state >= clientCompleted {
 		quiet := tx.state
@@ -286,61 +304,4 @@ func (tx *ClientTx) fail(err error) {
 		return
 	}
 	tx.on(nil, err)
-}
-
-// Cancel asks the far end to give up an INVITE (section 9.1): at once if a
-// provisional response has come, else when the first one does. The final
-// response still comes; if it does not within 64*T1, ErrTimeout does.
-func (tx *ClientTx) Cancel() {
-	tx.mu.Lock()
-	if tx.method != message.INVITE || tx.state >= clientCompleted || tx.cancelled {
-		tx.mu.Unlock()
-		return
-	}
-	if tx.state == clientCalling {
-		tx.cancelled = true
-		tx.mu.Unlock()
-		return
-	}
-	tx.mu.Unlock()
-	tx.sendCancel()
-}
-
-func (tx *ClientTx) sendCancel() {
-	e := tx.endpoint
-	tx.mu.Lock()
-	if tx.end != nil {
-		tx.end.Stop()
-	}
-	tx.end = e.clock.AfterFunc(64*e.cfg.Timers.T1, func() { tx.fail(ErrTimeout) })
-	tx.mu.Unlock()
-	req := hopByHop(tx.req, message.CANCEL, message.Get(tx.req, "To"))
-	c := &ClientTx{endpoint: e, method: message.CANCEL, req: req, bytes: message.Bytes(req), to: tx.to, on: func(*message.Response, error) {}}
-	if s, ok := tx.link.(*stream); ok {
-		c.to.Flow = s.src.Flow // the same way as the INVITE
-	}
-	via, _ := message.TopVia(tx.req)
-	c.begin(via.Branch())
-}
-
-// ackFor acknowledges a non-2xx (section 17.1.1.3).
-func ackFor(invite *message.Request, res *message.Response) *message.Request {
-	return hopByHop(invite, message.ACK, message.Get(res, "To"))
-}
-
-// hopByHop is a CANCEL or ACK that goes where the INVITE went: its top Via, its
-// Route, its Call-ID, From and CSeq number.
-func hopByHop(invite *message.Request, method, to string) *message.Request {
-	req := message.NewRequest(method, *invite.Recipient.Clone())
-	message.Add(req, "Via", message.Get(invite, "Via"))
-	for _, r := range message.Raw(invite, "Route") {
-		message.Add(req, "Route", r)
-	}
-	message.Add(req, "Max-Forwards", "70")
-	message.Add(req, "From", message.Get(invite, "From"))
-	message.Add(req, "To", to)
-	message.Add(req, "Call-ID", message.CallID(invite))
-	cseq, _ := message.CSeqOf(invite)
-	message.Add(req, "CSeq", message.CSeq{Seq: cseq.Seq, Method: method}.String())
-	return req
 }

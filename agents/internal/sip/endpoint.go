@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"presfed/agents/internal/clock"
@@ -66,13 +67,44 @@ func New(cfg Config) (*Endpoint, error) {
 	e.pool.init()
 	e.clients.init()
 	e.servers.init()
-	for _, l := range cfg.Listen {
-		if err := e.listen(l); err != nil {
-			e.closeSockets()
-			return nil, err
-		}
+	if err := e.listenAll(); err != nil {
+		return nil, err
 	}
 	return e, nil
+}
+
+// listenAll binds every socket. A free port for UDP may be taken for TCP: then
+// others are tried.
+func (e *Endpoint) listenAll() error {
+	for try := 1; ; try++ {
+		var err error
+		free := false
+		for _, l := range e.cfg.Listen {
+			free = free || l.Addr.Port() == 0
+			if err = e.listen(l); err != nil {
+				break
+			}
+		}
+		if err == nil {
+			return nil
+		}
+		e.closeSockets()
+		e.listeners, e.datagrams = nil, nil
+		if !free || try == 10 || !errors.Is(err, syscall.EADDRINUSE) {
+			return err
+		}
+	}
+}
+
+// pairPort takes the same port for TCP as for UDP where any will do: what is too
+// large for a datagram comes by TCP to the same port (RFC 3261 section 18.2.1).
+func (e *Endpoint) pairPort(l Listen) netip.AddrPort {
+	other := map[string]string{"UDP": "TCP", "TCP": "UDP"}[l.Transport]
+	at := e.Addr(other)
+	if other == "" || l.Addr.Port() != 0 || at.Addr() != l.Addr.Addr() || e.Addr(l.Transport).IsValid() {
+		return l.Addr
+	}
+	return at
 }
 
 func (l Limits) withDefaults() Limits {
@@ -89,6 +121,7 @@ func (l Limits) withDefaults() Limits {
 }
 
 func (e *Endpoint) listen(l Listen) error {
+	l.Addr = e.pairPort(l)
 	fail := func(err error) error { return fmt.Errorf("listen on %s %s: %w", l.Transport, l.Addr, err) }
 	switch l.Transport {
 	case "UDP":
@@ -222,6 +255,9 @@ func (e *Endpoint) sentBy(transport string) (host string, port int) {
 	host, port = e.cfg.Host, int(addr.Port())
 	if host == "" {
 		ip := addr.Addr()
+		if !ip.IsValid() && len(e.datagrams) > 0 { // not listened for: the address is the same, the port unknown
+			ip = e.datagrams[0].local.Addr()
+		}
 		if !ip.IsValid() || ip.IsUnspecified() {
 			ip = e.cfg.Bind
 		}

@@ -129,16 +129,16 @@ func stampVia(req *message.Request, src Source) (message.Via, error) {
 		via.Params = via.Params.With("received", ip)
 	}
 	if asked || len(via.Params) != before {
-		setTopVia(req, via)
+		replaceTopVia(req, via.String())
 	}
 	return via, nil
 }
 
-// setTopVia replaces the first of the Via fields.
-func setTopVia(req *message.Request, via message.Via) {
+// replaceTopVia replaces the first of the Via fields.
+func replaceTopVia(req *message.Request, value string) {
 	lines := message.Raw(req, "Via")
 	message.Remove(req, "Via")
-	lines[0] = via.String()
+	lines[0] = value
 	for _, line := range slices.Backward(lines) {
 		message.Prepend(req, "Via", line)
 	}

@@ -32,6 +32,7 @@ type stream struct {
 	cause   error
 	conn    net.Conn
 	pending map[*ClientTx]struct{}
+	unmet   []func() // run if it is never connected
 }
 
 func (e *Endpoint) newStream(transport string, remote netip.AddrPort, serverName string) *stream {
@@ -95,7 +96,7 @@ func (c *stream) serve(nc net.Conn) {
 		nc.Close()
 		return
 	}
-	c.conn = nc
+	c.conn, c.unmet = nc, nil
 	c.src.Local, c.src.Remote, c.src.Identities = addrPort(nc.LocalAddr()), addrPort(nc.RemoteAddr()), identities
 	c.mu.Unlock()
 	// RFC 5923: a peer that proved who it is can be reached by its connection.
@@ -207,8 +208,8 @@ func (c *stream) close(cause error) {
 		return
 	}
 	c.closed, c.cause = true, cause
-	pending := c.pending
-	c.pending = nil
+	pending, unmet := c.pending, c.unmet
+	c.pending, c.unmet = nil, nil
 	if c.conn != nil {
 		c.conn.Close()
 	}
@@ -218,6 +219,27 @@ func (c *stream) close(cause error) {
 	for tx := range pending {
 		tx.fail(cause)
 	}
+	for _, f := range unmet {
+		f()
+	}
+}
+
+// otherwise has f run if the connection does not come about; false if it has
+// come to nothing already.
+func (c *stream) otherwise(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn == nil && !c.closed {
+		c.unmet = append(c.unmet, f)
+	}
+	return c.conn != nil || !c.closed
+}
+
+// connected says whether there was a connection, be it still there or not.
+func (c *stream) connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.conn != nil
 }
 
 // watch has tx told when the connection closes; false if it has.
