@@ -48,8 +48,8 @@ func (s *Server) resolve(ctx context.Context, uri message.URI, prove string, don
 	go ask() // bounded by resolveTimeout
 }
 
-// serverAt is the other server that a URI without a user, or in server form,
-// names.
+// serverAt is the server that a URI without a user, or in server form, names. Its
+// address with another port is somebody else's on that host, such as a device.
 func (s *Server) serverAt(ctx context.Context, uri message.URI) (db.Server, bool) {
 	names, err := s.locate.Names(ctx)
 	if err != nil {
@@ -60,7 +60,11 @@ func (s *Server) serverAt(ctx context.Context, uri message.URI) (db.Server, bool
 		return db.Server{}, false
 	}
 	server, err := s.locate.Server(ctx, scope.Server)
-	return server, err == nil
+	if err != nil {
+		return db.Server{}, false
+	}
+	_, port := server.HostPort()
+	return server, uri.Port == 0 || uri.Port == port || !resolve.Literal(uri)
 }
 
 // own says whether a URI of a Route names this server: its host name, or an

@@ -41,7 +41,6 @@ func (s *Server) purge(ctx context.Context) {
 		select {
 		case <-every.C:
 			s.registrar.Purge()
-			s.calls.purge(time.Now())
 		case <-ctx.Done():
 			return
 		}

@@ -1,16 +1,15 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"time"
 
 	"presfed/agents/internal/auth"
 	"presfed/agents/internal/im"
 	"presfed/agents/internal/locate"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/presence"
+	"presfed/agents/internal/proxy"
 	"presfed/agents/internal/sip"
 	"presfed/db"
 	"presfed/routing"
@@ -68,37 +67,14 @@ func (s *Server) relay(tx *sip.ServerTx) {
 		s.refuse(tx, err)
 		return
 	}
-	s.remember(tx)
-	r := s.proxy.Begin(tx, cmp.Or(sender.Peer, "client"))
-	switch {
-	case r == nil: // answered
-	case !r.ByRoute():
-		r.Refuse(481, "") // nobody here has such a dialog
-	default:
-		r.Relay(func(copy *message.Request) { s.vouch(copy, sender) })
+	r := s.proxy.Begin(tx, proxy.Origin{Peer: sender.Peer, User: sender.User})
+	if r == nil {
+		return // answered
 	}
-}
-
-// vouch leaves in a copy what a peer has said of its sender, and nothing that a
-// client says of itself (RFC 3325 section 5).
-func (s *Server) vouch(copy *message.Request, sender im.Sender) {
-	s.credentials(copy)
-	if sender.Peer == "" {
-		message.Remove(copy, "P-Asserted-Identity")
-		message.Remove(copy, "P-Preferred-Identity")
+	if !proxy.MakesDialog(string(tx.Request().Method)) {
+		sender = im.Sender{} // the dialog says enough; who may refresh it is asked again
 	}
-}
-
-// remember notes an INVITE for the ACK that follows it.
-func (s *Server) remember(tx *sip.ServerTx) {
-	if tx.Request().Method == message.INVITE {
-		s.calls.add(callKey(tx.Request()), time.Now())
-	}
-}
-
-func callKey(req *message.Request) string {
-	from, _ := message.From(req)
-	return message.CallID(req) + "\x00" + from.Tag()
+	r.Relay(func(copy *message.Request) { s.im.Vouch(copy, sender, !r.ToClient()) })
 }
 
 // talk takes a MESSAGE or an INVITE to a user.
@@ -108,7 +84,6 @@ func (s *Server) talk(tx *sip.ServerTx) {
 		s.refuse(tx, err)
 		return
 	}
-	s.remember(tx)
 	s.im.Serve(tx, sender)
 }
 
@@ -184,11 +159,8 @@ func (s *Server) send(tx *sip.ServerTx, res *message.Response) {
 }
 
 func (h *handler) ServeAck(ack *message.Request, from sip.Source) {
-	if h.calls.has(callKey(ack), time.Now()) {
-		ack = message.Clone(ack)
-		(*Server)(h).credentials(ack) // those of its INVITE (RFC 3261 section 22.1)
-		h.proxy.Ack(ack, from)
-	}
+	// Its credentials are those of its INVITE (RFC 3261 section 22.1) and stay here.
+	h.proxy.Ack(ack, from, func(copy *message.Request) { h.im.Vouch(copy, im.Sender{}, true) })
 }
 
 func (h *handler) ServeResponse(res *message.Response, from sip.Source) {

@@ -80,7 +80,6 @@ type Server struct {
 	verifier  *auth.Verifier // nil with NoAuth
 	proxy     *proxy.Proxy
 	im        *im.Service
-	calls     calls
 	lanes     event.Lanes
 	presence  *presence.Presence
 	notifier  *event.Notifier
@@ -137,6 +136,10 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	if err != nil {
 		return s, err
 	}
+	key, err := s.store.Secret(ctx, "record-route", 32)
+	if err != nil {
+		return s, err
+	}
 	s.registrar = registrar.New(registrar.Config{
 		Store: s.store, Clock: cfg.Clock, Log: s.log,
 		Changed: func(aor string) { s.notifier.Resume(device(aor)) }, // a device is back: what it missed is told
@@ -155,7 +158,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 		return s, err
 	}
 	if s.proxy, err = proxy.New(proxy.Config{
-		Endpoint: s.endpoint, Resolve: s.hops, Own: s.own, RecordRoute: s.recordRoute, Live: s.live, Clock: cfg.Clock, Log: s.log,
+		Endpoint: s.endpoint, Resolve: s.hops, Own: s.own, RecordRoute: s.recordRoute, Live: s.live, Key: key, Clock: cfg.Clock, Log: s.log,
 	}); err != nil {
 		return s, err
 	}

@@ -199,11 +199,14 @@ type domain struct {
 	servers   map[string]*server.Server
 	stops     map[string]func()
 	listen    map[string][]server.Listen
+	change    func(*server.Config) // nil: as it is
 }
 
-func federated(t *testing.T) *domain {
+func federated(t *testing.T) *domain { t.Helper(); return federatedWith(t, nil) }
+
+func federatedWith(t *testing.T, change func(*server.Config)) *domain {
 	t.Helper()
-	b := &domain{t: t, dir: world(t), servers: map[string]*server.Server{}, stops: map[string]func(){}, listen: map[string][]server.Listen{}}
+	b := &domain{t: t, change: change, dir: world(t), servers: map[string]*server.Server{}, stops: map[string]func(){}, listen: map[string][]server.Listen{}}
 	var err error
 	if b.authority, err = certs.NewAuthority(b.dir, "test", time.Now()); err != nil {
 		t.Fatal(err)
@@ -247,6 +250,9 @@ func (b *domain) start(name string) {
 		c.ServerTLS, c.ClientTLS = creds.Config(), creds.Config()
 		c.Synchronised = name == "b"
 		c.PeerRetry = 50 * time.Millisecond
+		if b.change != nil {
+			b.change(c)
+		}
 	})
 }
 

@@ -72,10 +72,14 @@ func (s *Server) refresh(tx *sip.ServerTx) {
 		return
 	}
 	watcher := ""
-	if sender.User != "" {
+	switch {
+	case sender.User != "":
 		watcher = scheme + sender.User
+	case message.Has(tx.Request(), "P-Asserted-Identity"):
+		s.reply(tx, 403) // for a user whom that peer may not speak for
+		return
 	}
-	s.notifier.Refresh(tx, watcher)
+	s.notifier.Refresh(tx, watcher, sender.Peer)
 }
 
 // publish takes a user's own PUBLISH.

@@ -61,6 +61,7 @@ type Store struct {
 // program has written is an error that says so.
 func Open(path string, opts Options) (*Store, error) {
 	opts = opts.filled()
+	private(path)
 	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String() +
 		fmt.Sprintf("?_busy_timeout=%d&_foreign_keys=1", opts.LockWait.Milliseconds())
 	db, err := sql.Open("sqlite3", dsn)

@@ -276,7 +276,11 @@ func serverAt(t *testing.T, path string, listen netip.AddrPort, change func(cfg 
 		to, _ := message.To(tx.Request())
 		from, _ := message.From(tx.Request())
 		if to.Tag() != "" {
-			s.n.Refresh(tx, message.AOR(from.URI))
+			if peer := message.Get(tx.Request(), "X-Silent-Peer"); peer != "" { // it asserts nobody
+				s.n.Refresh(tx, "", peer)
+				return
+			}
+			s.n.Refresh(tx, message.AOR(from.URI), "peer")
 			return
 		}
 		s.n.Subscribe(tx, Ask{

@@ -196,7 +196,7 @@ func TestEveryWatcherEndsUpKnowingTheNewest(t *testing.T) {
 				w := who()
 				seqs[w]++
 				r := newRequest(t, w, tags[w], seqs[w])
-				n.Refresh(r, "")
+				n.Refresh(r, "", "link")
 				if status := <-r.status; status != 200 && verdicts[w] != Rejected {
 					t.Fatalf("refresh of %s: %d", w, status)
 				}

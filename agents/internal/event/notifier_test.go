@@ -128,6 +128,7 @@ func TestInsideTheDialog(t *testing.T) {
 		{489, bob.subscribe("a", 6, tag, "Event: dialog")},
 		{423, bob.subscribe("a", 6, tag, "Expires: 1")},
 		{403, bob.subscribe("a", 6, tag, "From: <sip:eve@example.com>;tag=a")},
+		{403, bob.subscribe("a", 6, tag, "X-Silent-Peer: another")},
 		{400, bob.subscribe("a", 6, tag, "Contact: <tel:1>")},
 		{200, bob.subscribe("a", 6, tag, "Contact:")},
 	} {
@@ -136,6 +137,10 @@ func TestInsideTheDialog(t *testing.T) {
 		}
 	}
 	expect(t, bob.notify(), "NOTIFY 2 NOTIFY|active;expires=600|all:one")
+	if res := bob.call(s.addr(), bob.subscribe("a", 7, tag, "X-Silent-Peer: peer")...); res.StatusCode != 200 {
+		t.Errorf("refreshed by its own peer, which asserts nobody: %d", res.StatusCode)
+	}
+	expect(t, bob.notify(), "NOTIFY 3 NOTIFY|active;expires=600|all:one")
 }
 
 func TestAFetchTellsOnceAndLeavesNothing(t *testing.T) {

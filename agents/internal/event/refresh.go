@@ -10,15 +10,16 @@ import (
 
 // Refresh answers a SUBSCRIBE inside a dialog: it refreshes, fetches or, with
 // Expires 0, ends the subscription there. watcher is who the sender is known to
-// be; "" where the floor above vouches for it otherwise.
-func (n *Notifier) Refresh(tx Transaction, watcher string) {
+// be. RFC 3325 obliges no server to assert her again within a dialog: where it is
+// "", the dialog's identifiers and the peer that it lives on are enough.
+func (n *Notifier) Refresh(tx Transaction, watcher, peer string) {
 	req := tx.Request()
 	s := n.dialogOf(req)
 	if s == nil {
 		Refuse(tx, &Refusal{Status: 481}, n.cfg.Log)
 		return
 	}
-	n.inLane(tx, s.rec.Resource, func() error { return n.refresh(tx, s, watcher) })
+	n.inLane(tx, s.rec.Resource, func() error { return n.refresh(tx, s, watcher, peer) })
 }
 
 func (n *Notifier) dialogOf(req *message.Request) *Subscription {
@@ -36,12 +37,12 @@ func (n *Notifier) dialogOf(req *message.Request) *Subscription {
 	return s
 }
 
-func (n *Notifier) refresh(tx Transaction, s *Subscription, watcher string) error {
+func (n *Notifier) refresh(tx Transaction, s *Subscription, watcher, peer string) error {
 	req := tx.Request()
 	if s.gone || s.state == StateTerminated {
 		return &Refusal{Status: 481}
 	}
-	if watcher != "" && !strings.EqualFold(watcher, s.rec.Watcher) {
+	if watcher == "" && peer != s.rec.Peer || watcher != "" && !strings.EqualFold(watcher, s.rec.Watcher) {
 		return &Refusal{Status: 403}
 	}
 	cseq, err := message.CSeqOf(req)

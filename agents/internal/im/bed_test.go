@@ -145,11 +145,7 @@ func (s *server) ServeRequest(tx *sip.ServerTx) {
 		s.im.Serve(tx, from)
 		return
 	}
-	if r := s.proxy.Begin(tx, from.Peer); r != nil {
-		if !r.ByRoute() {
-			r.Refuse(481, "")
-			return
-		}
+	if r := s.proxy.Begin(tx, from.origin()); r != nil {
 		r.Relay(nil)
 	}
 }
@@ -167,7 +163,7 @@ func (s *server) sender(tx *sip.ServerTx) Sender {
 	return Sender{User: from.URI.User + "@example.com"}
 }
 
-func (s *server) ServeAck(ack *message.Request, from sip.Source) { s.proxy.Ack(ack, from) }
+func (s *server) ServeAck(ack *message.Request, from sip.Source) { s.proxy.Ack(ack, from, nil) }
 func (s *server) ServeResponse(*message.Response, sip.Source)    {}
 func (s *server) ConnectionClosed(sip.Source)                    {}
 

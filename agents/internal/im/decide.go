@@ -79,8 +79,8 @@ func (s *Service) targets(req *message.Request, w Where, from Sender) ([]proxy.T
 		case routing.Devices:
 			for _, d := range s.cfg.Devices(w.User, string(req.Method), carriesIM(req)) {
 				devices = append(devices, proxy.Target{
-					URI: d.Contact, Route: d.Path, Hop: d.Hop,
-					Edit: func(copy *message.Request) { s.prepare(copy, from, false) },
+					URI: d.Contact, Route: d.Path, Hop: d.Hop, User: w.User,
+					Edit: func(copy *message.Request) { s.Vouch(copy, from, false) },
 				})
 			}
 		case routing.ToPeer:
@@ -88,7 +88,7 @@ func (s *Service) targets(req *message.Request, w Where, from Sender) ([]proxy.T
 			if err != nil {
 				return nil, err
 			}
-			target.Edit = func(copy *message.Request) { s.prepare(copy, from, true) }
+			target.Edit = func(copy *message.Request) { s.Vouch(copy, from, true) }
 			peers = append(peers, target)
 		}
 	}

@@ -6,11 +6,11 @@ import (
 	"presfed/agents/internal/message"
 )
 
-// prepare gives a copy the fields that tell who sent it (RFC 3325): the sender
-// as we know it, and nothing that the sender claims. Servers of the domain
+// Vouch gives a copy the fields that tell who sent it (RFC 3325): the sender
+// as we know it, none where nobody is to be named, and nothing that the sender claims. Servers of the domain
 // trust each other; devices are outside that trust, so that a sender who asks
 // for privacy stays unnamed to them (section 7).
-func (s *Service) prepare(copy *message.Request, from Sender, toServer bool) {
+func (s *Service) Vouch(copy *message.Request, from Sender, toServer bool) {
 	message.Remove(copy, "P-Preferred-Identity")
 	message.Remove(copy, "P-Asserted-Identity")
 	if from.User != "" && (toServer || !wantsPrivacy(copy)) {

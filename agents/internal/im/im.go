@@ -43,6 +43,9 @@ type Sender struct {
 	Display string // the name that goes with it; may be empty
 }
 
+// origin is the sender as the proxy knows senders.
+func (s Sender) origin() proxy.Origin { return proxy.Origin{Peer: s.Peer, User: s.User} }
+
 // Where is a user and what routing says of her.
 type Where struct {
 	User    string // the address of record
@@ -119,7 +122,7 @@ func (s *Service) turnAway(queue chan job) {
 // Serve takes a MESSAGE, or an INVITE outside a dialog. It does not block. What
 // one sender sends to one user is decided in the order it came.
 func (s *Service) Serve(tx *sip.ServerTx, from Sender) {
-	req := s.cfg.Proxy.Begin(tx, cmp.Or(from.Peer, "client"))
+	req := s.cfg.Proxy.Begin(tx, from.origin())
 	if req == nil {
 		return
 	}

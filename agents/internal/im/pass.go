@@ -1,8 +1,6 @@
 package im
 
 import (
-	"cmp"
-
 	"presfed/agents/internal/sip"
 	"presfed/routing"
 )
@@ -10,7 +8,7 @@ import (
 // Pass sends a request on to the server that routing chose, with the sender
 // asserted: for requests that another service has decided about.
 func (s *Service) Pass(tx *sip.ServerTx, from Sender, t routing.Target) {
-	r := s.cfg.Proxy.Begin(tx, cmp.Or(from.Peer, "client"))
+	r := s.cfg.Proxy.Begin(tx, from.origin())
 	if r == nil {
 		return
 	}

@@ -153,7 +153,7 @@ func (s *server) ServeRequest(tx *sip.ServerTx) {
 		s.p.Publish(tx, message.AOR(to.URI))
 	case message.SUBSCRIBE:
 		if to.Tag() != "" {
-			s.n.Refresh(tx, message.AOR(from.URI))
+			s.n.Refresh(tx, message.AOR(from.URI), message.AOR(from.URI))
 			return
 		}
 		s.n.Subscribe(tx, event.Ask{

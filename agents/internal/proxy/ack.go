@@ -9,8 +9,9 @@ import (
 
 // Ack passes on an ACK to a 2xx: end to end, without a transaction (sections
 // 13.2.2.4 and 16.11), along the dialog's route. What cannot be passed on is
-// dropped, for nothing answers an ACK.
-func (p *Proxy) Ack(ack *message.Request, from sip.Source) {
+// dropped, for nothing answers an ACK. Nor can one be challenged: the seal for
+// its Call-ID is what vouches for it. edit is Target.Edit.
+func (p *Proxy) Ack(ack *message.Request, from sip.Source, edit func(copy *message.Request)) {
 	hops, ok := maxForwards(ack)
 	if ok && hops == 0 {
 		return
@@ -19,12 +20,16 @@ func (p *Proxy) Ack(ack *message.Request, from sip.Source) {
 		hops = 71
 	}
 	req := message.Clone(ack)
-	routed, err := p.takeRoutes(req)
-	if err != nil {
+	route, err := p.takeRoutes(req)
+	if err != nil || !route.sealed {
+		p.log.Info("ACK not passed on: no seal of ours", "call_id", message.CallID(req), "peer", from.Remote)
 		return
 	}
 	message.Set(req, "Max-Forwards", strconv.Itoa(hops-1))
-	for _, hop := range p.dialogHops(req, routed) {
+	if edit != nil {
+		edit(req)
+	}
+	for _, hop := range p.dialogHops(req, route.far.hop) {
 		if p.sendAck(req, hop) == nil {
 			return
 		}

@@ -100,13 +100,12 @@ type router struct {
 func startRouter(t *testing.T, route func(*Request), change ...func(*Config)) *router {
 	t.Helper()
 	r := &router{clock: clock.NewManual(time.Now())}
-	origin := func(tx *sip.ServerTx) string { return "" }
 	r.node = newNode(t, func(tx *sip.ServerTx) {
 		if tx.Request().Method == message.CANCEL {
 			r.Cancel(tx)
 			return
 		}
-		req := r.Begin(tx, origin(tx))
+		req := r.Begin(tx, Origin{})
 		if req == nil {
 			return
 		}
@@ -137,9 +136,16 @@ func startRouter(t *testing.T, route func(*Request), change ...func(*Config)) *r
 	if r.Proxy, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	r.node.ack = r.Proxy.Ack
+	r.node.ack = func(ack *message.Request, from sip.Source) { r.Proxy.Ack(ack, from, nil) }
 	r.run(t)
 	return r
+}
+
+// passed is a Route as if req's dialog had come this way between those users.
+func (r *router) passed(t testing.TB, callID, from string) string {
+	uri := r.uri(t, "x", "TCP")
+	uri.User = r.seal(callID, end{user: hashUser(from)})
+	return "Route: <" + uri.String() + ";lr>"
 }
 
 // literal resolves addresses, and nothing else.

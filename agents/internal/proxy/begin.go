@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,8 +18,9 @@ type Request struct {
 	msg     *message.Request // after Route preprocessing; never changed
 	loop    string           // the loop-detection value of what came in
 	breadth int
-	routed  sip.Target // where our own Route said the dialog's other end is
-	byRoute bool       // a Route of ours was in it
+	origin  Origin
+	sender  userHash // of the client it came from; zero: a server's
+	route   route    // what our own Routes in it said
 
 	serial   // guards what follows
 	started  bool
@@ -26,25 +28,30 @@ type Request struct {
 	branches []*branch
 }
 
+// Origin is who handed us a request: a server, or a client for one user.
+type Origin struct {
+	Peer string // the server; "" for a client
+	User string // the address of record that a client proved to be
+}
+
 // Begin checks a request (section 16.3) and takes our own Routes out (section
-// 16.4). It answers what it refuses and gives nil then. origin stands for all
-// that the routing decision depends on beside Request-URI and Route, such as
-// whether a client or which server sent it (RFC 5393 section 4.2.1).
-func (p *Proxy) Begin(tx *sip.ServerTx, origin string) *Request {
+// 16.4). It answers what it refuses and gives nil then.
+func (p *Proxy) Begin(tx *sip.ServerTx, origin Origin) *Request {
 	req := tx.Request()
-	loop := loopValue(req, origin)
+	loop := loopValue(req, cmp.Or(origin.Peer, "client"))
 	if res := p.check(req, loop); res != nil {
 		p.respond(tx, res)
 		return nil
 	}
-	r := &Request{proxy: p, tx: tx, msg: message.Clone(req), loop: loop, breadth: breadthOf(req)}
-	before := len(message.Values(r.msg, "Route"))
+	r := &Request{proxy: p, tx: tx, msg: message.Clone(req), loop: loop, breadth: breadthOf(req), origin: origin}
+	if origin.Peer == "" {
+		r.sender = hashUser(origin.User)
+	}
 	var err error
-	if r.routed, err = p.takeRoutes(r.msg); err != nil {
+	if r.route, err = p.takeRoutes(r.msg); err != nil {
 		p.respond(tx, message.NewResponse(req, 400, "", sip.NewTag()))
 		return nil
 	}
-	r.byRoute = len(message.Values(r.msg, "Route")) < before
 	if req.Method == message.INVITE {
 		p.mu.Lock()
 		p.invites[tx] = r
@@ -65,10 +72,9 @@ func (p *Proxy) forget(tx *sip.ServerTx) {
 // Message is the request after Route preprocessing. It must not be changed.
 func (r *Request) Message() *message.Request { return r.msg }
 
-// ByRoute says whether a Route of ours led the request here, as every request
-// of a dialog does that we have Record-Routed. One that says it belongs to a
-// dialog and was not led here is none that we should carry.
-func (r *Request) ByRoute() bool { return r.byRoute }
+// ToClient says whether our Routes lead the request to a client's device rather
+// than to a server.
+func (r *Request) ToClient() bool { return r.route.far.user != (userHash{}) }
 
 // Source is where it came from.
 func (r *Request) Source() sip.Source { return r.tx.Source() }
@@ -117,31 +123,47 @@ func maxForwards(req *message.Request) (hops int, ok bool) {
 
 // takeRoutes is section 16.4 on a copy of ours: a strict router's rewriting is
 // undone, and the Routes on top that name us are taken out, both of a doubled
-// Record-Route. The last of them tells which connection leads on, if no Route
-// is left.
-func (p *Proxy) takeRoutes(req *message.Request) (routed sip.Target, err error) {
+// Record-Route. One that bears no seal of ours for this dialog says nothing.
+func (p *Proxy) takeRoutes(req *message.Request) (found route, err error) {
 	routes := message.Values(req, "Route")
+	callID := message.CallID(req)
+	read := func(uri message.URI) {
+		e, ok := p.sealed(uri, callID)
+		if !ok {
+			return
+		}
+		if !found.sealed {
+			found.near = e
+		}
+		found.far, found.sealed = e, true
+	}
 	if len(routes) > 0 && p.recorded(req.Recipient) {
 		last, err := message.ParseAddress(routes[len(routes)-1])
 		if err != nil {
-			return routed, err
+			return found, err
 		}
-		routed = p.flowOf(req.Recipient)
+		read(req.Recipient)
 		req.Recipient, routes = last.URI, routes[:len(routes)-1]
 	}
 	for len(routes) > 0 {
 		first, err := message.ParseAddress(routes[0])
 		if err != nil {
-			return routed, err
+			return found, err
 		}
 		if !p.cfg.Own(first.URI) {
 			break
 		}
-		routed = p.flowOf(first.URI)
+		read(first.URI)
 		routes = routes[1:]
 	}
 	setRoutes(req, routes)
-	return routed, nil
+	return found, nil
+}
+
+// route is what our own Routes in a request said.
+type route struct {
+	near, far end  // of the dialog: where it comes from, and where it leads
+	sealed    bool // at least one bore the dialog's seal
 }
 
 // recorded knows our own Record-Route in a Request-URI, where a strict router

@@ -12,6 +12,7 @@ import (
 type branch struct {
 	request  *Request
 	target   Target
+	user     userHash         // whose device it leads to; zero: a server
 	copy     *message.Request // without Via and Record-Route, for each attempt anew
 	hops     []sip.Target     // still to be tried
 	resolved bool             // the resolver has been asked
@@ -64,8 +65,8 @@ func (b *branch) try() {
 func (b *branch) send(hop sip.Target) {
 	p, r := b.request.proxy, b.request
 	req := message.Clone(b.copy)
-	if recordsRoute(string(req.Method)) {
-		p.recordRoute(req, r.tx.Source(), hop)
+	if MakesDialog(string(req.Method)) {
+		r.recordRoute(req, hop, b.user)
 	}
 	b.rings = false
 	// An attempt that has ended is silent, but for 2xx: hear never mixes two up.

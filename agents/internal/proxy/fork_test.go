@@ -191,7 +191,8 @@ func TestTimerC(t *testing.T) {
 	expect(t, heard, "487 bo")
 }
 
-// TestSilence: INVITE 408, anything else 504 (RFC 4320), never nothing.
+// TestSilence: whom nobody answers gets 408 for an INVITE, and for anything else
+// nothing at all (RFC 4320 section 4.2): her own time has run out as well.
 func TestSilence(t *testing.T) {
 	deaf, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -199,14 +200,33 @@ func TestSilence(t *testing.T) {
 	}
 	defer deaf.Close()
 	alice := startNode(t)
-	p := startRouter(t, to(Target{URI: mustURI(t, "sip:bob@"+deaf.Addr().String()+";transport=tcp")}))
+	ended := make(chan error, 2)
+	p := startRouter(t, func(r *Request) {
+		if r.Message().Method != message.INVITE {
+			r.tx.OnEnd(func(err error) { ended <- err })
+		}
+		r.Forward(Target{URI: mustURI(t, "sip:bob@"+deaf.Addr().String()+";transport=tcp")})
+	})
 	_, invited := alice.ask(request(t, "INVITE", "sip:bob@example.com"), p.target("TCP"))
 	_, paged := alice.ask(request(t, "MESSAGE", "sip:bob@example.com"), p.target("TCP"))
 	if o := recv(t, invited); o.res == nil || o.res.StatusCode != 408 {
 		t.Errorf("INVITE: %v", o)
 	}
-	if o := recv(t, paged); o.res == nil || o.res.StatusCode != 504 {
+	recv(t, ended)
+	// Nor is the 408 of another passed on. What follows it shows that none came.
+	bob := startNode(t)
+	q := startRouter(t, to(Target{URI: bob.uri(t, "bob", "TCP")}))
+	_, late := alice.ask(request(t, "MESSAGE", "sip:bob@example.com"), q.target("TCP"))
+	answer(recv(t, bob.requests), 408, "bo")
+	_, next := alice.ask(request(t, "MESSAGE", "sip:bob@example.com"), q.target("TCP"))
+	answer(recv(t, bob.requests), 200, "bo")
+	expect(t, next, "200 bo")
+	select {
+	case o := <-paged:
 		t.Errorf("MESSAGE: %v", o)
+	case o := <-late:
+		t.Errorf("MESSAGE answered 408: %v", o)
+	default:
 	}
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"strconv"
 
 	"presfed/agents/internal/message"
@@ -16,6 +17,8 @@ type Target struct {
 	// Hop is the connection or address to use, tried before anything is
 	// resolved; zero: what Route or URI resolve to.
 	Hop sip.Target
+	// User is the address of record whose device this is; "": it is a server.
+	User string
 	// Edit has the last word on the copy's fields, such as P-Asserted-Identity;
 	// nil leaves it. Via, Route and Record-Route are not its business.
 	Edit func(copy *message.Request)
@@ -28,9 +31,21 @@ func (r *Request) Forward(targets ...Target) {
 	r.do(func() { r.start(targets, false) })
 }
 
-// Relay sends the request where its own Route and Request-URI lead: one within
-// a dialog.
+// Relay sends a request within a dialog where its own Route and Request-URI
+// lead. Anybody can write a To tag and a Route, so that only the seal in our own
+// Record-Route shows that the dialog came this way, 481 otherwise, and whose it
+// is on the side it comes from: 403 to everybody else.
 func (r *Request) Relay(edit func(copy *message.Request)) {
+	if !r.route.sealed {
+		r.Refuse(481, "")
+		return
+	}
+	if r.sender != r.route.near.user {
+		r.proxy.log.Info("refused: somebody else's dialog", "call_id", message.CallID(r.msg), "method", string(r.msg.Method),
+			"sender", cmp.Or(r.origin.Peer, r.origin.User))
+		r.Refuse(403, "")
+		return
+	}
 	r.do(func() {
 		t := Target{URI: r.msg.Recipient, Edit: edit}
 		r.start([]Target{t}, true)
@@ -52,13 +67,16 @@ func (r *Request) start(targets []Target, keepRoutes bool) {
 		return
 	}
 	for i, t := range targets {
-		b := &branch{request: r, target: t}
+		b := &branch{request: r, target: t, user: hashUser(t.User)}
+		if keepRoutes {
+			b.user = r.route.far.user
+		}
 		b.copy = r.copyFor(t, breadths[i], keepRoutes)
 		switch {
 		case t.Hop != (sip.Target{}):
 			b.hops = []sip.Target{t.Hop}
 		case keepRoutes:
-			b.hops = r.proxy.dialogHops(b.copy, r.routed)
+			b.hops = r.proxy.dialogHops(b.copy, r.route.far.hop)
 		}
 		r.branches = append(r.branches, b)
 	}

@@ -35,6 +35,9 @@ type Config struct {
 	// for: its Request-URI is the device's contact, its To says whose device it
 	// must be. ok is false where there is none. nil: none is known.
 	Live func(req *message.Request) (hop sip.Target, ok bool)
+	// Key seals what our Record-Route says. Kept over a restart, it lets the
+	// dialogs of before go on. nil: a random one.
+	Key []byte
 	// TimerC is how long an INVITE may ring (section 16.6 step 11); 0: 3 minutes
 	// and some.
 	TimerC time.Duration
@@ -47,8 +50,9 @@ type Proxy struct {
 	cfg   Config
 	clock clock.Clock
 	log   *slog.Logger
-	key   [32]byte   // seals the flow tokens in Record-Route
-	hops  lane.Lanes // by next hop: what follows must not overtake what resolves
+	key   []byte          // seals Record-Route
+	epoch [epochSize]byte // tells this process's connections from a former one's
+	hops  lane.Lanes      // by next hop: what follows must not overtake what resolves
 	loops loops
 
 	mu      sync.Mutex
@@ -73,8 +77,12 @@ func New(cfg Config) (*Proxy, error) {
 	if p.cfg.TimerC == 0 {
 		p.cfg.TimerC = defaultTimerC
 	}
-	_, err := rand.Read(p.key[:])
-	return p, err
+	rand.Read(p.epoch[:]) // never fails
+	if p.key = cfg.Key; p.key == nil {
+		p.key = make([]byte, 32)
+		rand.Read(p.key)
+	}
+	return p, nil
 }
 
 // Pending is how many INVITEs have no final response yet.

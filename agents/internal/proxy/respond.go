@@ -29,7 +29,15 @@ func (r *Request) settle(b *branch) {
 		}
 		finals = append(finals, b.final)
 	}
-	r.upstream(r.final(finals))
+	res := r.final(finals)
+	if res.StatusCode == 408 && r.msg.Method != message.INVITE {
+		// RFC 4320 section 4.2: nobody is told 408 but who sent an INVITE. The
+		// sender's own transaction ran out before: silence is the answer.
+		r.finished = true
+		r.tx.Drop()
+		return
+	}
+	r.upstream(res)
 }
 
 func (r *Request) cancelOthers(except *branch) {
@@ -47,9 +55,6 @@ func (r *Request) final(finals []*message.Response) *message.Response {
 	case res.StatusCode == 503:
 		// Section 16.7 step 6: a 503 speaks of the next hop, not of us.
 		res = message.NewResponse(r.tx.Request(), 500, "", sip.NewTag())
-	case res.StatusCode == 408 && r.msg.Method != message.INVITE:
-		// RFC 4320 section 4.2: no 408 to a request other than INVITE.
-		res = message.NewResponse(r.tx.Request(), 504, "", sip.NewTag())
 	case res.StatusCode == 401 || res.StatusCode == 407:
 		res = gatherChallenges(res, finals)
 	}

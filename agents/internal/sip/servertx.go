@@ -144,6 +144,18 @@ func (tx *ServerTx) RespondBytes(status int, raw []byte) error {
 	return err
 }
 
+// Drop ends a transaction that gets no final response: other than to INVITE, an
+// answer that comes too late is none (RFC 4320 section 4.2). What was answered
+// already stays so.
+func (tx *ServerTx) Drop() {
+	tx.mu.Lock()
+	open := tx.state < serverCompleted
+	tx.mu.Unlock()
+	if open {
+		tx.terminate(nil)
+	}
+}
+
 // retransmit is Timer G.
 func (tx *ServerTx) retransmit() {
 	tx.mu.Lock()
