@@ -38,19 +38,27 @@ func Parse(raw []byte, limits Limits) (Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(head) > limits.HeaderBytes {
-		return nil, &ParseError{Status: 513, Where: "header", What: fmt.Sprintf("%d bytes, at most %d", len(head), limits.HeaderBytes)}
+	var large error
+	if len(head) > limits.HeaderBytes { // what fits may be enough to answer
+		large = &ParseError{Status: 513, Where: "header", What: fmt.Sprintf("%d bytes, at most %d", len(head), limits.HeaderBytes)}
+		head = head[:bytes.LastIndexByte(head[:limits.HeaderBytes], '\n')+1]
 	}
 	startLine, fields, ferr := canonicalFields(head, limits.Headers)
+	if large != nil {
+		ferr = large
+	}
 	if startLine == "" {
 		return nil, ferr
 	}
 	msg, err := parseStart(startLine)
-	if err != nil {
-		return msg, err
+	if msg == nil {
+		return nil, err
 	}
 	for _, f := range fields {
 		msg.AppendHeader(sipgo.NewHeader(f.name, f.value))
+	}
+	if err != nil {
+		return msg, err
 	}
 	if ferr != nil {
 		return msg, ferr

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"strconv"
 	"sync"
 	"time"
 
@@ -66,20 +65,6 @@ func (e *Endpoint) SendPrepared(raw []byte, branch, method string, to Target, do
 	tx := &ClientTx{endpoint: e, method: method, bytes: raw, to: to, prepared: done}
 	tx.enlarge(branch)
 	tx.begin(branch)
-}
-
-// Via is our Via for a target with a branch, for requests that are prepared.
-func (e *Endpoint) Via(to Target, branch string) string {
-	host, port := e.sentBy(to.Transport)
-	v := "SIP/2.0/" + to.Transport + " " + host
-	if port != 0 {
-		v += ":" + strconv.Itoa(port)
-	}
-	v += ";branch=" + branch
-	if to.Transport == "UDP" {
-		v += ";rport" // RFC 3581 section 3
-	}
-	return v
 }
 
 // SendStateless sends a message without a transaction: the ACK to a 2xx (with

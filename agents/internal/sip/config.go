@@ -29,7 +29,8 @@ type Config struct {
 	Log                  *slog.Logger
 }
 
-// Listen is one socket to listen on; port 0 takes a free one.
+// Listen is one socket to listen on; port 0 takes a free one. 0.0.0.0 is every
+// IPv4 address and [::] every IPv6 one: for both, both are listened on.
 type Listen struct {
 	Transport string // UDP, TCP, TLS
 	Addr      netip.AddrPort
@@ -79,6 +80,7 @@ type Limits struct {
 	Connections  int           // accepted and dialled together
 	Transactions int           // both sides; past it new requests get 503
 	Queue        int           // bytes that may wait for one connection's peer to read
+	ReadTimeout  time.Duration // for a message that has begun, and the first of a connection accepted, to be complete
 	WriteTimeout time.Duration // a peer that reads nothing this long loses its connection
 	RetryAfter   time.Duration // what a 503 says
 }
@@ -86,7 +88,7 @@ type Limits struct {
 // DefaultLimits suit a server of some ten thousand users.
 var DefaultLimits = Limits{
 	Message: message.DefaultLimits, Connections: 20_000, Transactions: 200_000,
-	Queue: 4 << 20, WriteTimeout: 10 * time.Second, RetryAfter: 5 * time.Second,
+	Queue: 4 << 20, ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Second, RetryAfter: 5 * time.Second,
 }
 
 // Timers are RFC 3261's, table 4.

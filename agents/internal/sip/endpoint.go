@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -27,6 +28,7 @@ type Endpoint struct {
 	clock     clock.Clock
 	listeners []listener
 	datagrams []*datagramSocket
+	vias      map[viaKey]string
 	pool      pool
 	clients   table[*ClientTx]
 	servers   table[*ServerTx]
@@ -70,6 +72,7 @@ func New(cfg Config) (*Endpoint, error) {
 	if err := e.listenAll(); err != nil {
 		return nil, err
 	}
+	e.writeVias()
 	return e, nil
 }
 
@@ -100,11 +103,12 @@ func (e *Endpoint) listenAll() error {
 // large for a datagram comes by TCP to the same port (RFC 3261 section 18.2.1).
 func (e *Endpoint) pairPort(l Listen) netip.AddrPort {
 	other := map[string]string{"UDP": "TCP", "TCP": "UDP"}[l.Transport]
-	at := e.Addr(other)
-	if other == "" || l.Addr.Port() != 0 || at.Addr() != l.Addr.Addr() || e.Addr(l.Transport).IsValid() {
+	same := func(at netip.AddrPort) bool { return at.Addr() == l.Addr.Addr() }
+	i := slices.IndexFunc(e.addrs(other), same)
+	if l.Addr.Port() != 0 || i < 0 || slices.ContainsFunc(e.addrs(l.Transport), same) {
 		return l.Addr
 	}
-	return at
+	return e.addrs(other)[i]
 }
 
 func (l Limits) withDefaults() Limits {
@@ -115,6 +119,7 @@ func (l Limits) withDefaults() Limits {
 	l.Connections = cmp.Or(l.Connections, d.Connections)
 	l.Transactions = cmp.Or(l.Transactions, d.Transactions)
 	l.Queue = cmp.Or(l.Queue, d.Queue)
+	l.ReadTimeout = cmp.Or(l.ReadTimeout, d.ReadTimeout)
 	l.WriteTimeout = cmp.Or(l.WriteTimeout, d.WriteTimeout)
 	l.RetryAfter = cmp.Or(l.RetryAfter, d.RetryAfter)
 	return l
@@ -122,10 +127,14 @@ func (l Limits) withDefaults() Limits {
 
 func (e *Endpoint) listen(l Listen) error {
 	l.Addr = e.pairPort(l)
+	family := "6"
+	if l.Addr.Addr().Is4() {
+		family = "4"
+	}
 	fail := func(err error) error { return fmt.Errorf("listen on %s %s: %w", l.Transport, l.Addr, err) }
 	switch l.Transport {
 	case "UDP":
-		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(l.Addr))
+		conn, err := net.ListenUDP("udp"+family, net.UDPAddrFromAddrPort(l.Addr))
 		if err != nil {
 			return fail(err)
 		}
@@ -137,7 +146,7 @@ func (e *Endpoint) listen(l Listen) error {
 		if l.Transport == "TLS" && e.cfg.ServerTLS == nil {
 			return fail(errors.New("no certificate is configured"))
 		}
-		ln, err := net.Listen("tcp", l.Addr.String())
+		ln, err := net.Listen("tcp"+family, l.Addr.String())
 		if err != nil {
 			return fail(err)
 		}
@@ -148,17 +157,28 @@ func (e *Endpoint) listen(l Listen) error {
 	return nil
 }
 
-// Addr is where the endpoint listens for a transport; zero where it does not.
+// Addr is where the endpoint listens for a transport, the first of several; zero
+// where it does not.
 func (e *Endpoint) Addr(transport string) netip.AddrPort {
-	if transport == "UDP" && len(e.datagrams) > 0 {
-		return e.datagrams[0].local
+	for _, at := range e.addrs(transport) {
+		return at
+	}
+	return netip.AddrPort{}
+}
+
+func (e *Endpoint) addrs(transport string) (out []netip.AddrPort) {
+	if transport == "UDP" {
+		for _, d := range e.datagrams {
+			out = append(out, d.local)
+		}
+		return out
 	}
 	for _, l := range e.listeners {
 		if l.transport == transport {
-			return addrPort(l.net.Addr())
+			out = append(out, addrPort(l.net.Addr()))
 		}
 	}
-	return netip.AddrPort{}
+	return out
 }
 
 // Run serves until ctx ends, then closes every socket, tells every pending
@@ -212,6 +232,7 @@ func (e *Endpoint) accept(l listener) {
 			continue
 		}
 		c := e.newStream(l.transport, addrPort(nc.RemoteAddr()), "")
+		c.accepted = true
 		if l.transport == "TLS" {
 			nc = tls.Server(nc, e.cfg.ServerTLS)
 		}
@@ -247,30 +268,6 @@ func (e *Endpoint) record(dir wire.Direction, src Source, raw []byte) {
 		r.Src, r.Dst = src.Local, src.Remote
 	}
 	e.cfg.Tap(r)
-}
-
-// sentBy is our Via's host and port for a transport.
-func (e *Endpoint) sentBy(transport string) (host string, port int) {
-	addr := e.Addr(transport)
-	host, port = e.cfg.Host, int(addr.Port())
-	if host == "" {
-		ip := addr.Addr()
-		if !ip.IsValid() && len(e.datagrams) > 0 { // not listened for: the address is the same, the port unknown
-			ip = e.datagrams[0].local.Addr()
-		}
-		if !ip.IsValid() || ip.IsUnspecified() {
-			ip = e.cfg.Bind
-		}
-		switch {
-		case ip.Is6():
-			host = "[" + ip.String() + "]"
-		case ip.IsValid():
-			host = ip.String()
-		default:
-			host = "127.0.0.1"
-		}
-	}
-	return host, port
 }
 
 // NewBranch is a fresh branch parameter (RFC 3261 section 8.1.1.7).

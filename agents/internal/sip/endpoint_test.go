@@ -556,22 +556,3 @@ func TestSendAfterTheEnd(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
-
-func TestIPv6(t *testing.T) {
-	lo6 := netip.MustParseAddrPort("[::1]:0")
-	six := func(c *Config) { c.Listen, c.Bind = []Listen{{"UDP", lo6}, {"TCP", lo6}}, lo6.Addr() }
-	if c, err := net.Listen("tcp", "[::1]:0"); err != nil {
-		t.Skip("not tested: this machine has no IPv6 loopback")
-	} else {
-		c.Close()
-	}
-	server := start(t, &handler{request: func(tx *ServerTx) { answer(tx, 200) }}, six)
-	client := start(t, &handler{}, six)
-	for _, transport := range []string{"UDP", "TCP"} {
-		got := make(chan outcome, 1)
-		client.Send(request("OPTIONS"), Target{Transport: transport, Addr: server.Addr(transport)}, collect(got))
-		if o := recv(t, got); o.status != 200 {
-			t.Errorf("%s: %+v", transport, o)
-		}
-	}
-}

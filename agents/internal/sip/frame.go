@@ -18,7 +18,7 @@ type frame struct {
 	// problem is what the cutting found wrong though the stream goes on: the
 	// message is answered with its status.
 	problem *message.ParseError
-	ping    bool // a double CRLF (RFC 5626 section 4.4.1)
+	blank   bool // an empty line before a start line: part of a keep-alive
 }
 
 // errUnframed ends a connection: where the next message begins cannot be told.
@@ -28,12 +28,14 @@ var errUnframed = errors.New("the end of a message cannot be found")
 // With errUnframed the frame holds what could be read, to be answered.
 func readFrame(r *bufio.Reader, limits message.Limits) (frame, error) {
 	var head []byte
-	crlfs := 0
 	for {
 		line, err := r.ReadSlice('\n')
 		head = append(head, line...)
 		if len(head) > limits.HeaderBytes {
-			return frame{}, fmt.Errorf("%w: header over %d bytes", errUnframed, limits.HeaderBytes)
+			// What is there may be enough to answer.
+			head = append(head[:bytes.LastIndexByte(head[:limits.HeaderBytes], '\n')+1], "\r\n"...)
+			problem := &message.ParseError{Status: 513, Where: "header", What: fmt.Sprintf("more than %d bytes", limits.HeaderBytes)}
+			return frame{raw: head, problem: problem}, errUnframed
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
@@ -44,12 +46,8 @@ func readFrame(r *bufio.Reader, limits message.Limits) (frame, error) {
 			}
 			return frame{}, err
 		}
-		if string(head) == "\r\n" { // keep-alive, before a start line
-			head = head[:0]
-			if crlfs++; crlfs == 2 {
-				return frame{ping: true}, nil
-			}
-			continue
+		if string(head) == "\r\n" {
+			return frame{blank: true}, nil
 		}
 		if len(head) >= 4 && string(head[len(head)-4:]) == "\r\n\r\n" {
 			break
@@ -64,8 +62,10 @@ func readFrame(r *bufio.Reader, limits message.Limits) (frame, error) {
 		if length > 64<<20 {
 			return frame{raw: head, problem: problem}, errUnframed
 		}
-		_, err := r.Discard(length)
-		return frame{raw: head, problem: problem}, err
+		if _, err := r.Discard(length); err != nil {
+			return frame{raw: head, problem: problem}, fmt.Errorf("%w: %w", errUnframed, err)
+		}
+		return frame{raw: head, problem: problem}, nil
 	}
 	raw := make([]byte, len(head)+length)
 	copy(raw, head)

@@ -18,7 +18,7 @@ func frames(r io.Reader) (out []string, err error) {
 		if err != nil {
 			return out, err
 		}
-		if !f.ping {
+		if !f.blank {
 			out = append(out, string(f.raw))
 		}
 	}

@@ -22,12 +22,14 @@ type stream struct {
 	endpoint *Endpoint
 	keys     []string // what the pool knows it by; guarded by the pool
 	src      Source   // complete once connected
+	accepted bool     // not dialled
 
 	mu      sync.Mutex
 	wake    *sync.Cond
 	queue   [][]byte
 	queued  int
 	last    bool // what waits goes out, then the connection closes
+	lingers bool // who serves it closes it
 	closed  bool
 	cause   error
 	conn    net.Conn
@@ -49,7 +51,7 @@ func (c *stream) dial(to Target) {
 	ctx, cancel := context.WithTimeout(e.ctx, 64*e.cfg.Timers.T1)
 	defer cancel()
 	d := net.Dialer{}
-	if e.cfg.Bind.IsValid() {
+	if e.cfg.Bind.Is4() == to.Addr.Addr().Unmap().Is4() && e.cfg.Bind.IsValid() {
 		d.LocalAddr = &net.TCPAddr{IP: e.cfg.Bind.AsSlice()}
 	}
 	nc, err := d.DialContext(ctx, "tcp", to.Addr.String())
@@ -105,27 +107,37 @@ func (c *stream) serve(nc net.Conn) {
 	}
 	done := make(chan struct{})
 	go func() { defer close(done); c.write() }()
-	err := c.read(bufio.NewReaderSize(nc, 16<<10))
+	err := c.read(&patience{Conn: nc, limit: e.cfg.Limits.ReadTimeout, begun: c.accepted})
 	if errors.Is(err, errUnframed) { // the refusal still has to go out
 		c.mu.Lock()
-		c.last = true
+		c.last, c.lingers = true, true
 		c.mu.Unlock()
 		c.wake.Signal()
 		<-done
 	}
 	c.close(err)
 	<-done
+	if c.lingers {
+		linger(e.ctx, nc)
+	}
 	e.cfg.Handler.ConnectionClosed(c.src)
 }
 
-func (c *stream) read(r *bufio.Reader) error {
+func (c *stream) read(p *patience) error {
 	e := c.endpoint
+	r := bufio.NewReaderSize(p, 16<<10)
+	blank := false // the line before was an empty one
 	for {
 		f, err := readFrame(r, e.cfg.Limits.Message)
-		if f.ping {
-			c.send([]byte("\r\n"))
+		if f.blank {
+			if blank { // RFC 5626 section 4.4.1: the ping is two, the pong one
+				c.send([]byte("\r\n"))
+			}
+			blank = !blank
+			p.next(r.Buffered() > 0)
 			continue
 		}
+		blank = false
 		if len(f.raw) > 0 && (err == nil || errors.Is(err, errUnframed)) {
 			e.record(wire.In, c.src, f.raw)
 			e.receive(f.raw, f.problem, c)
@@ -136,6 +148,7 @@ func (c *stream) read(r *bufio.Reader) error {
 			}
 			return fmt.Errorf("%w: %w", ErrTransport, err)
 		}
+		p.next(r.Buffered() > 0)
 	}
 }
 
@@ -210,7 +223,7 @@ func (c *stream) close(cause error) {
 	c.closed, c.cause = true, cause
 	pending, unmet := c.pending, c.unmet
 	c.pending, c.unmet = nil, nil
-	if c.conn != nil {
+	if c.conn != nil && !c.lingers {
 		c.conn.Close()
 	}
 	c.mu.Unlock()

@@ -1,0 +1,67 @@
+package sip
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"presfed/agents/internal/message"
+)
+
+// What is wrong with a datagram is answered where the sender can be told, and only
+// for requests: nothing answers an ACK or a response (RFC 3261 sections 8.2, 17).
+func TestMalformedDatagrams(t *testing.T) {
+	served := make(chan string, 8)
+	server := start(t, &handler{
+		request:  func(tx *ServerTx) { answer(tx, 200) },
+		ack:      func(*message.Request) { served <- "ACK" },
+		response: func(*message.Response) { served <- "response" },
+	}, nil)
+	c := raw(t, server, "udp")
+	whole := wireRequest("OPTIONS", "z9hG4bKw", "")
+	response := strings.Replace(whole, "OPTIONS sip:bob@example.com SIP/2.0", "SIP/2.0 200 OK", 1)
+	for name, tt := range map[string]struct{ send, want string }{ // no want: silence
+		"field without colon": {wireRequest("OPTIONS", "z9hG4bK1", "Contact bad\r\n"), "400"},
+		"no From":             {strings.Replace(whole, "From:", "X-From:", 1), "400"},
+		"two Call-IDs":        {wireRequest("OPTIONS", "z9hG4bK2", "Call-ID: other\r\n"), "400"},
+		"CSeq of another":     {strings.Replace(whole, "7 OPTIONS", "7 INVITE", 1), "400"},
+		"Max-Forwards":        {strings.Replace(whole, "Max-Forwards: 70", "Max-Forwards: 300", 1), "400"},
+		"SIP/3.0":             {strings.Replace(whole, "com SIP/2.0", "com SIP/3.0", 1), "505"},
+		"bad URI":             {strings.Replace(whole, "sip:bob@example.com", "sip:bob@exa mple.com", 1), "400"},
+		"body cut off":        {wireRequest("OPTIONS", "z9hG4bK3", "Content-Length: 10\r\n") + "abc", "400"},
+		"no Via":              {strings.Replace(whole, "Via:", "X-Via:", 1), ""},
+		"ACK":                 {wireRequest("ACK", "z9hG4bK4", "Contact bad\r\n"), ""},
+		"response":            {strings.Replace(response, "From:", "X-From:", 1), ""},
+		"status":              {strings.Replace(response, "200", "2000", 1), ""},
+		"noise":               {"\x00\x01\x02\x03\x04\x05", ""},
+		"text":                {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			io.WriteString(c, tt.send)
+			if tt.want != "" {
+				if got := next(t, c); !strings.HasPrefix(got, "SIP/2.0 "+tt.want+" ") || tt.want == "400" && !strings.Contains(got, "Warning: 399") {
+					t.Errorf("want %s, answered %s", tt.want, got)
+				}
+				return
+			}
+			io.WriteString(c, wireRequest("OPTIONS", "z9hG4bKafter"+NewTag(), ""))
+			if got := next(t, c); !strings.HasPrefix(got, "SIP/2.0 200 ") || !strings.Contains(got, "z9hG4bKafter") {
+				t.Errorf("answered %s", got)
+			}
+		})
+	}
+	if len(served) > 0 {
+		t.Errorf("%s was handed up", <-served)
+	}
+}
+
+// next is the next datagram.
+func next(t *testing.T, c io.Reader) string {
+	t.Helper()
+	buf := make([]byte, 8192)
+	n, err := c.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(buf[:n])
+}
