@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -22,6 +23,8 @@ type phone struct {
 	transport string
 	server    netip.AddrPort
 	identity  string // of the server, on TLS
+	at        string // where its contact is, if not where it listens
+	stop      func()
 	requests  chan *sip.ServerTx
 	acks      chan *message.Request
 	cseq      int
@@ -66,11 +69,11 @@ func (p *phone) open(cfg sip.Config) {
 	if p.Endpoint, err = sip.New(cfg); err != nil {
 		p.t.Fatal(err)
 	}
-	start(p.t, p.Run, func() error { return nil })
+	p.stop = start(p.t, p.Run, func() error { return nil })
 }
 
 func (p *phone) contact() string {
-	return fmt.Sprintf("<sip:%s@%s;transport=%s>", p.user, p.Addr(p.transport), p.transport)
+	return fmt.Sprintf("<sip:%s@%s;transport=%s>", p.user, cmp.Or(p.at, p.Addr(p.transport).String()), p.transport)
 }
 
 // request is one outside any dialog, from the phone's user.

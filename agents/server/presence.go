@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -53,13 +54,16 @@ func (s *Server) mayWatch(presentity, watcher string) (presence.Treatment, error
 }
 
 // sendNotify finds the way to a watcher: to a server as the directory says, to
-// a device down the connection its SUBSCRIBE came by while that lives.
+// a device down the connection it registered by last, or its SUBSCRIBE came by,
+// while that lives.
 func (s *Server) sendNotify(n *event.Notice, done func(event.Outcome)) {
 	s.hops(n.Hop, func(targets []sip.Target, err error) {
-		_, peer := s.serverAt(context.Background(), n.Hop)
+		var to sip.Target
+		if _, peer := s.serverAt(context.Background(), n.Hop); !peer {
+			to = s.connection(n)
+		}
 		switch {
-		case !peer && n.Source.Flow != 0:
-			to := sip.Target{Flow: n.Source.Flow, Transport: n.Source.Transport}
+		case to.Flow != 0:
 			if len(targets) > 0 && targets[0].Transport == to.Transport {
 				to.Addr, to.ServerName = targets[0].Addr, targets[0].ServerName
 			}
@@ -74,8 +78,26 @@ func (s *Server) sendNotify(n *event.Notice, done func(event.Outcome)) {
 	})
 }
 
-// device names a user's devices as one link that can be down.
-func device(aor string) string { return "device " + aor }
+// connection is the one that leads to a watcher's device; zero where none does.
+func (s *Server) connection(n *event.Notice) sip.Target {
+	if hop, ok := s.registrar.Live(strings.TrimPrefix(n.Watcher, scheme), n.Hop); ok {
+		return hop
+	}
+	return sip.Target{Flow: n.Source.Flow, Transport: n.Source.Transport}
+}
+
+// device names a user's device as a link that can be down, by where its contact
+// is. Other devices of hers may be up meanwhile.
+func device(aor string, contact message.URI) string {
+	return fmt.Sprintf("device %s at %s@%s:%d", aor, contact.User, strings.ToLower(contact.Host), contact.Port)
+}
+
+// devicesBack has devices told what they missed while they could not be reached.
+func (s *Server) devicesBack(aor string, registered []message.URI) {
+	for _, contact := range registered {
+		s.notifier.Resume(device(aor, contact))
+	}
+}
 
 // contactHere is our own Contact for a user towards a transport's peers.
 func (s *Server) contactHere(user, transport string) string {

@@ -142,7 +142,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	}
 	s.registrar = registrar.New(registrar.Config{
 		Store: s.store, Clock: cfg.Clock, Log: s.log,
-		Changed: func(aor string) { s.notifier.Resume(device(aor)) }, // a device is back: what it missed is told
+		Changed: s.devicesBack,
 	}, snapshot.Bindings)
 	endpoint := sip.Config{
 		Name: cfg.Name, Host: s.self.Identity, ServerTLS: cfg.ServerTLS, ClientTLS: cfg.ClientTLS,

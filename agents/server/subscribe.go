@@ -41,14 +41,21 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 		return
 	}
 	ask := event.Ask{
-		Resource: scheme + where.User, View: presence.Composed, Watcher: scheme + sender.User, Peer: device(sender.User),
+		Resource: scheme + where.User, View: presence.Composed, Watcher: scheme + sender.User,
 		Contact: s.contactHere(req.Recipient.User, tx.Source().Transport),
 	}
 	if sender.User == "" {
 		s.reply(tx, 403) // a peer asks for somebody it may not speak for
 		return
 	}
-	if sender.Peer != "" {
+	if sender.Peer == "" {
+		contact, err := message.AddressOf(req, "Contact")
+		if err != nil {
+			s.refuse(tx, err)
+			return
+		}
+		ask.Peer = device(sender.User, contact.URI)
+	} else {
 		ask.Peer = sender.Peer
 		// 4.1.1 F5: the presentity is asserted towards a server.
 		ask.Headers = []state.Field{{Name: "P-Asserted-Identity", Value: "<" + scheme + where.User + ">"}}

@@ -24,7 +24,7 @@ type Subscription struct {
 	Resource string // what is watched: an address of record
 	View     string // which view of it; the packages' own word
 	Watcher  string // who watches: an address of record
-	Peer     string // whose link it lives on: a server's name or a client's address of record
+	Peer     string // whose link it lives on: a server's name or a client's device
 
 	CallID        string
 	LocalTag      string

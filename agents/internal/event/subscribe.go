@@ -13,7 +13,7 @@ type Ask struct {
 	View     string // which view of it
 	Watcher  string // the address of record of who asks, authenticated
 	// Peer names what can be down or up as one: the server whose link the
-	// NOTIFYs will take, or the watcher's device. Resume takes it.
+	// NOTIFYs will take, or one device of the watcher's. Resume takes it.
 	Peer    string
 	Contact string        // ours, a whole Contact value
 	Headers []state.Field // further fields of every NOTIFY

@@ -32,8 +32,10 @@ type Config struct {
 	Max      time.Duration // a longer one is shortened
 	Contacts int           // most contacts of one user
 	// Changed hears, after the commit, that a user's bindings or the connections
-	// they came by are others now. It must not block; nil: nobody listens.
-	Changed func(aor string)
+	// they came by are others now: registered are the contacts that a device has
+	// just registered, none where some have only gone. It must not block; nil:
+	// nobody listens.
+	Changed func(aor string, registered []message.URI)
 	Log     *slog.Logger
 }
 
@@ -132,15 +134,20 @@ func (r *Registrar) Register(tx *sip.ServerTx, aor string) {
 			}
 			r.apply(aor, c)
 			r.accept(tx, aor)
-			r.changed(aor)
+			r.changed(aor, c.put...)
 		})
 	})
 }
 
-func (r *Registrar) changed(aor string) {
-	if r.cfg.Changed != nil {
-		r.cfg.Changed(aor)
+func (r *Registrar) changed(aor string, put ...Binding) {
+	if r.cfg.Changed == nil {
+		return
 	}
+	var registered []message.URI
+	for _, b := range put {
+		registered = append(registered, b.Contact.URI)
+	}
+	r.cfg.Changed(aor, registered)
 }
 
 func (r *Registrar) apply(aor string, c change) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -224,7 +225,13 @@ func TestCapabilities(t *testing.T) {
 // for that user alone, until it closes.
 func TestConnectionOfADevice(t *testing.T) {
 	var changed []string
-	r := New(Config{Store: &memory{}, Changed: func(aor string) { changed = append(changed, aor) }}, nil)
+	r := New(Config{Store: &memory{}, Changed: func(aor string, registered []message.URI) {
+		who := aor
+		for _, u := range registered {
+			who += " " + u.User
+		}
+		changed = append(changed, who)
+	}}, nil)
 	b := newBench(t, r)
 	b.register("c", "60", "<sip:a@h;transport=tcp>;audio", "<sip:b@h>;+sip.message")
 	const alice = "sip:alice@example.com"
@@ -272,7 +279,7 @@ func TestConnectionOfADevice(t *testing.T) {
 	}
 	b.register("c", "0", "*")
 	settle(r, alice)
-	if len(changed) != 5 || len(r.flows) != 0 {
-		t.Errorf("changed %q, flows %v", changed, r.flows)
+	if want := []string{alice + " a b", alice + " c", alice, alice + " b", alice}; !slices.Equal(changed, want) || len(r.flows) != 0 {
+		t.Errorf("changed %q, want %q; flows %v", changed, want, r.flows)
 	}
 }
