@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"presfed/agents/internal/message"
 	"presfed/agents/server"
 )
 
@@ -73,12 +72,8 @@ func TestOneDeviceOfTwoIsGone(t *testing.T) {
 	back := b.phone("alice", "a", "TCP")
 	back.at, back.cseq = gone.at, 100
 	back.register()
-	got := back.take("NOTIFY", 200)
-	if body := string(got.Body()); !strings.Contains(body, "third") {
-		t.Errorf("she comes back and is told\n%s", body)
-	}
-	if seq, _ := message.CSeqOf(got); seq.Seq != 4 { // the third found nobody
-		t.Errorf("NOTIFY %d", seq.Seq)
+	if got := string(back.take("NOTIFY", 200).Body()); !strings.Contains(got, "third") {
+		t.Errorf("she comes back and is told\n%s", got)
 	}
 	for len(log) > 0 {
 		if strings.Contains(<-log, "subscription suspended") {
