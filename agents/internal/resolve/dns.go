@@ -37,6 +37,9 @@ func (d DNS) NAPTR(ctx context.Context, domain string) ([]NAPTR, error) {
 	}
 	q := new(dns.Msg).SetQuestion(dns.Fqdn(domain), dns.TypeNAPTR)
 	answer, _, err := new(dns.Client).ExchangeContext(ctx, q, server)
+	if err == nil && answer.Truncated {
+		answer, _, err = (&dns.Client{Net: "tcp"}).ExchangeContext(ctx, q, server)
+	}
 	if err != nil {
 		return nil, err
 	}

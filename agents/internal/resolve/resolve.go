@@ -44,6 +44,9 @@ type Lookup interface {
 // ErrNoAddress: there is nothing to try.
 var ErrNoAddress = errors.New("no address")
 
+// errNoService: a domain states that it does not offer a service.
+var errNoService = fmt.Errorf("%w: the service is not offered", ErrNoAddress)
+
 // most bounds how many candidates one name may bring.
 const most = 32
 
@@ -122,7 +125,7 @@ func (r *Resolver) discover(ctx context.Context, host string, secure bool) ([]Ca
 				continue
 			}
 			records, err := r.srv(ctx, p.Replacement, s.transport, host)
-			if err != nil {
+			if err != nil && !errors.Is(err, errNoService) {
 				return nil, err
 			}
 			out = append(out, records...)
@@ -131,18 +134,24 @@ func (r *Resolver) discover(ctx context.Context, host string, secure bool) ([]Ca
 	if len(out) > 0 {
 		return out[:min(len(out), most)], nil
 	}
+	var declined error
 	for _, s := range services {
 		if secure && s.transport != "TLS" || !r.speaks(s.transport) {
 			continue
 		}
 		records, err := r.srv(ctx, s.srv+host, s.transport, host)
-		if err != nil {
+		if errors.Is(err, errNoService) {
+			declined = err
+		} else if err != nil {
 			return nil, err
 		}
 		out = append(out, records...)
 	}
-	if len(out) > 0 {
+	switch {
+	case len(out) > 0:
 		return out[:min(len(out), most)], nil
+	case declined != nil:
+		return nil, declined
 	}
 	transport := r.usual(secure)
 	return r.addresses(ctx, host, port(0, transport), transport, host)
@@ -162,6 +171,9 @@ func (r *Resolver) srv(ctx context.Context, name, transport, host string) ([]Can
 	records, err := r.Lookup.SRV(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("SRV %s: %w", name, err)
+	}
+	if len(records) == 1 && records[0].Host == "." { // RFC 2782
+		return nil, fmt.Errorf("%s: %w", name, errNoService)
 	}
 	var out []Candidate
 	for _, rec := range shuffle(records) {

@@ -3,6 +3,7 @@ package resolve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"testing"
@@ -23,11 +24,8 @@ func zone(t *testing.T, records ...string) DNS {
 		}
 		byName[rr.Header().Name] = append(byName[rr.Header().Name], rr)
 	}
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+	ln, conn := samePort(t)
+	handler := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
 		m := new(dns.Msg).SetReply(q)
 		for _, rr := range byName[q.Question[0].Name] {
 			if rr.Header().Rrtype == q.Question[0].Qtype {
@@ -37,14 +35,38 @@ func zone(t *testing.T, records ...string) DNS {
 		if len(byName[q.Question[0].Name]) == 0 {
 			m.Rcode = dns.RcodeNameError
 		}
+		if w.RemoteAddr().Network() == "udp" {
+			m.Truncate(dns.MinMsgSize)
+		}
 		w.WriteMsg(m)
-	})}
-	go srv.ActivateAndServe()
-	t.Cleanup(func() { srv.Shutdown() })
+	})
+	for _, srv := range []*dns.Server{{PacketConn: conn, Handler: handler}, {Listener: ln, Handler: handler}} {
+		go srv.ActivateAndServe()
+		t.Cleanup(func() { srv.Shutdown() })
+	}
 	addr := conn.LocalAddr().String()
-	return DNS{Server: addr, Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", addr)
+	return DNS{Server: addr, Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, addr)
 	}}}
+}
+
+// samePort listens for TCP and UDP at one free port.
+func samePort(t *testing.T) (net.Listener, net.PacketConn) {
+	t.Helper()
+	var err error
+	for range 10 {
+		var ln net.Listener
+		if ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			continue
+		}
+		var conn net.PacketConn
+		if conn, err = net.ListenPacket("udp", ln.Addr().String()); err == nil {
+			return ln, conn
+		}
+		ln.Close()
+	}
+	t.Fatal(err)
+	return nil, nil
 }
 
 func TestURI(t *testing.T) {
@@ -60,6 +82,10 @@ func TestURI(t *testing.T) {
 		`b.naptr.test. A 192.0.2.2`,
 		`b.naptr.test. AAAA 2001:db8::2`,
 		`plain.test. A 192.0.2.9`,
+		`_sip._tcp.none.test. SRV 0 0 0 .`,
+		`none.test. A 192.0.2.9`,
+		`_sip._tcp.gone.test. SRV 1 1 5060 missing.test.`,
+		`_sip._tcp.gone.test. SRV 2 1 5070 a.naptr.test.`,
 	)
 	tests := []struct {
 		uri        string
@@ -74,6 +100,7 @@ func TestURI(t *testing.T) {
 		{"sip:plain.test", []string{"TCP", "TLS"}, []string{"TCP 192.0.2.9:5060"}},
 		{"sip:naptr.test", []string{"TCP", "UDP"}, []string{"TCP 192.0.2.1:5080", "TCP 192.0.2.2:5070", "TCP [2001:db8::2]:5070", "UDP 192.0.2.1:5090"}},
 		{"sips:naptr.test", nil, []string{"TLS 192.0.2.1:5061"}},
+		{"sip:gone.test;transport=tcp", nil, []string{"TCP 192.0.2.1:5070"}},
 		{"sip:naptr.test;transport=udp", nil, []string{"UDP 192.0.2.1:5090"}},
 	}
 	for _, tt := range tests {
@@ -94,11 +121,30 @@ func TestURI(t *testing.T) {
 			t.Errorf("%s gives %q, want %q", tt.uri, got, tt.want)
 		}
 	}
-	for _, bad := range []string{"sip:missing.test", "sip:h;transport=sctp", "sips:h;transport=udp"} {
+	for _, bad := range []string{"sip:missing.test", "sip:none.test;transport=tcp", "sip:none.test", "sip:h;transport=sctp", "sips:h;transport=udp"} {
 		u, _ := message.ParseURI(bad)
 		if list, err := (&Resolver{Lookup: d}).URI(t.Context(), u); !errors.Is(err, ErrNoAddress) {
 			t.Errorf("%s gives %v, %v", bad, list, err)
 		}
+	}
+}
+
+// What does not fit a datagram is asked for again by TCP.
+func TestManyPointers(t *testing.T) {
+	records := []string{`_sip._tcp.many.test. SRV 1 1 5070 a.many.test.`, `a.many.test. A 192.0.2.1`}
+	for i := range 40 {
+		records = append(records, fmt.Sprintf(`many.test. NAPTR %d 50 "s" "X-OTHER+D2T" "" _other%d._tcp.many.test.`, i, i))
+	}
+	records = append(records, `many.test. NAPTR 0 1 "s" "SIP+D2T" "" _sip._tcp.many.test.`)
+	d := zone(t, records...)
+	pointers, err := d.NAPTR(t.Context(), "many.test")
+	if err != nil || len(pointers) != 41 {
+		t.Fatalf("%d pointers, %v", len(pointers), err)
+	}
+	u, _ := message.ParseURI("sip:many.test")
+	list, err := (&Resolver{Lookup: d}).URI(t.Context(), u)
+	if err != nil || len(list) != 1 || list[0].Addr.String() != "192.0.2.1:5070" {
+		t.Errorf("%v, %v", list, err)
 	}
 }
 
