@@ -7,10 +7,8 @@ import (
 	"maps"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -30,7 +28,7 @@ type Bed struct {
 	recorder *recorder
 	servers  map[string]*server.Server
 	devices  map[string]*device
-	order    []string // of participants
+	ground   *ground
 	creds    []*certs.Credentials
 	allows   map[string][]string
 
@@ -80,21 +78,12 @@ func up(ctx context.Context, o Options) (b *Bed, err error) {
 		}
 		b.ownDir = true
 	}
-	if err = os.MkdirAll(b.dir, 0o700); err != nil {
+	if b.ground, err = lay(b.dir, &b.options); err != nil {
 		return b, err
 	}
-	links := map[string]netip.AddrPort{}
-	for name, at := range serverHosts {
-		if links[name], err = o.link(at); err != nil {
-			return b, err
-		}
-	}
-	authority, err := certs.EnsureAuthority(b.dir, "presfed bed", time.Now())
-	if err != nil {
-		return b, err
-	}
+	links := b.ground.links
 	if o.Meddle != nil {
-		if err = b.startRelays(runServers, authority, links); err != nil {
+		if err = b.startRelays(runServers, b.ground.authority, links); err != nil {
 			return b, err
 		}
 	}
@@ -102,28 +91,27 @@ func up(ctx context.Context, o Options) (b *Bed, err error) {
 	for name, r := range b.links {
 		told[name] = r.addr()
 	}
-	if err = b.writeDirectory(ctx, told); err != nil {
+	if err = b.ground.writeDirectory(ctx, told); err != nil {
 		return b, err
 	}
-	for name := range links {
-		if err = b.startServer(ctx, authority, name, links[name]); err != nil {
-			return b, fmt.Errorf("%s: %w", name, err)
+	for _, at := range o.Topology.Servers {
+		if err = b.startServer(ctx, at); err != nil {
+			return b, fmt.Errorf("%s: %w", at.Name, err)
 		}
-		s := b.servers[name]
+		s := b.servers[at.Name]
 		b.runServers.Go(func() error { return s.Run(runServers) })
 	}
-	for _, d := range deviceList {
+	for _, d := range o.Topology.Devices {
 		if err = b.startDevice(runDevices, d); err != nil {
-			return b, fmt.Errorf("%s: %w", d.name, err)
+			return b, fmt.Errorf("%s: %w", d.Name, err)
 		}
 	}
-	b.order = []string{"server-a", "server-b", "alice-pc", "alice-phone", "bob-pc", "bob-phone"}
-	b.allows, err = b.allowed(ctx)
+	b.allows, err = b.ground.allowed(ctx)
 	return b, err
 }
 
-func (b *Bed) startServer(ctx context.Context, authority *certs.Authority, name string, link netip.AddrPort) error {
-	_, files, err := authority.Issue(certs.Request{Name: name, Hosts: []string{host(name)}, Replace: true}, time.Now())
+func (b *Bed) startServer(ctx context.Context, at Server) error {
+	files, err := b.ground.certify(at)
 	if err != nil {
 		return err
 	}
@@ -132,18 +120,18 @@ func (b *Bed) startServer(ctx context.Context, authority *certs.Authority, name 
 		return err
 	}
 	b.creds = append(b.creds, creds)
-	b.servers[name], err = server.New(ctx, server.Config{
-		Name: name, Directory: b.directory(), State: filepath.Join(b.dir, name+".state"), Synchronised: b.options.Synchronised,
+	b.servers[at.Name], err = server.New(ctx, server.Config{
+		Name: at.Name, Directory: directoryIn(b.dir), State: stateIn(b.dir, at.Name), Synchronised: b.options.Synchronised,
 		Listen: []server.Listen{
-			{Transport: "UDP", Addr: b.options.addr(serverHosts[name], portSIP)},
-			{Transport: "TCP", Addr: b.options.addr(serverHosts[name], portSIP)},
-			{Transport: "TLS", Addr: link},
+			{Transport: "UDP", Addr: b.options.addr(at.At, portSIP)},
+			{Transport: "TCP", Addr: b.options.addr(at.At, portSIP)},
+			{Transport: "TLS", Addr: b.ground.links[at.Name]},
 		},
 		ServerTLS: creds.Config(), ClientTLS: creds.Config(), Clock: b.options.Clock,
-		Log: b.options.Log.With("participant", name), Tap: b.recorder.tap,
+		Log: b.options.Log.With("participant", at.Name), Tap: b.recorder.tap,
 	})
 	if err != nil {
-		delete(b.servers, name)
+		delete(b.servers, at.Name)
 	}
 	return err
 }
@@ -186,22 +174,26 @@ func (b *Bed) Records() (records []wire.Record, more <-chan struct{}) { return b
 
 // Facts are what a judge has to know of the bed.
 func (b *Bed) Facts() flow.Facts {
-	f := flow.Facts{Domain: Domain, Allows: b.allows}
-	for _, name := range b.order {
-		p := flow.Participant{Name: name}
+	return b.ground.facts(b.allows, func(name string) []netip.AddrPort {
 		if s := b.servers[name]; s != nil {
-			p.Hosts = []string{host(name)}
-			p.Addresses = distinct(s.Addr("UDP"), s.Addr("TCP"), s.Addr("TLS"))
-		} else {
-			c := b.devices[name].client
-			p.Addresses = distinct(c.Addr("UDP"), c.Addr("TCP"), c.MSRPAddr())
+			return []netip.AddrPort{s.Addr("UDP"), s.Addr("TCP"), s.Addr("TLS")}
+		}
+		c := b.devices[name].client
+		return []netip.AddrPort{c.Addr("UDP"), c.Addr("TCP"), c.MSRPAddr()}
+	})
+}
+
+// facts are what a judge has to know: at tells where a participant listens.
+func (g *ground) facts(allows map[string][]string, at func(name string) []netip.AddrPort) flow.Facts {
+	f := flow.Facts{Domain: g.topology.Domain, Allows: allows}
+	for _, name := range g.topology.order() {
+		p := flow.Participant{Name: name, Addresses: at(name)}
+		slices.SortFunc(p.Addresses, netip.AddrPort.Compare)
+		p.Addresses = slices.Compact(p.Addresses)
+		if s, ok := g.topology.server(name); ok {
+			p.Hosts = []string{s.Host}
 		}
 		f.Participants = append(f.Participants, p)
 	}
 	return f
-}
-
-func distinct(list ...netip.AddrPort) []netip.AddrPort {
-	slices.SortFunc(list, netip.AddrPort.Compare)
-	return slices.Compact(list)
 }

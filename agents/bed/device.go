@@ -12,26 +12,15 @@ import (
 	"presfed/agents/flow"
 )
 
-// role is what a device is made of.
-type role struct {
-	name, user   string
-	host         byte
-	capabilities string // of its Contact; empty: those of a device for messages
-	answer       client.Answer
-}
-
-// deviceList are the draft's: two PCs and Alice's phone speak and text, Bob's
-// phone on the desk has no IM.
-var deviceList = []role{
-	{name: "alice-pc", user: "alice", host: hostAlicePC, answer: client.AnswerAuto},
-	{name: "alice-phone", user: "alice", host: hostAlicePhone, answer: client.AnswerAuto},
-	{name: "bob-pc", user: "bob", host: hostBobPC, answer: client.AnswerAuto},
-	{name: "bob-phone", user: "bob", host: hostBobPhone, capabilities: ";audio"},
+// answers are the ways of presfed agent --answer.
+var answers = map[string]client.Answer{
+	"": client.AnswerRing, "auto": client.AnswerAuto, "ring": client.AnswerRing, "busy": client.AnswerBusy, "decline": client.AnswerDecline,
 }
 
 // device is one that runs, and what it has heard. It is a [flow.Actor].
 type device struct {
-	role
+	name   string
+	domain string
 	client *client.Client
 	used   atomic.Bool
 
@@ -46,23 +35,25 @@ type watched struct {
 	over         bool
 }
 
-func (b *Bed) startDevice(run context.Context, r role) error {
-	d := &device{role: r, heard: make(chan struct{}), watched: map[string]*watched{}}
-	at, media := b.options.addr(r.host, portSIP), b.options.addr(r.host, portMSRP)
-	server, err := b.front(served[r.user])
+func (b *Bed) startDevice(run context.Context, at Device) error {
+	t := &b.options.Topology
+	d := &device{name: at.Name, domain: t.Domain, heard: make(chan struct{}), watched: map[string]*watched{}}
+	here, media := b.options.addr(at.At, portSIP), b.options.addr(at.At, portMSRP)
+	server, err := b.front(t.home(at))
 	if err != nil {
 		return err
 	}
+	user, _ := t.user(at.User)
 	d.client, err = client.New(client.Config{
-		Name: r.name, User: r.user + "@" + Domain, Password: password(r.user),
+		Name: at.Name, User: t.aor(at.User), Password: user.Password,
 		Server: "tcp:" + server.String(),
-		Bind:   at.Addr(), Port: at.Port(), MSRPPort: media.Port(), Capabilities: r.capabilities, Answer: r.answer,
-		Tap: b.recorder.tap, Clock: b.options.Clock, Log: b.options.Log.With("participant", r.name), OnEvent: d.hear,
+		Bind:   here.Addr(), Port: here.Port(), MSRPPort: media.Port(), Capabilities: at.Capabilities, Answer: answers[at.Answer],
+		Tap: b.recorder.tap, Clock: b.options.Clock, Log: b.options.Log.With("participant", at.Name), OnEvent: d.hear,
 	})
 	if err != nil {
 		return err
 	}
-	b.devices[r.name] = d
+	b.devices[at.Name] = d
 	b.runDevices.Go(func() error { return d.client.Run(run) })
 	return nil
 }
@@ -117,7 +108,7 @@ func (d *device) Publish(ctx context.Context, document []byte) error {
 }
 
 func (d *device) Watch(ctx context.Context, user string) error {
-	aor := "sip:" + user + "@" + Domain
+	aor := "sip:" + user + "@" + d.domain
 	w := &watched{}
 	d.mu.Lock()
 	d.watched[aor] = w
@@ -134,7 +125,7 @@ func (d *device) Watch(ctx context.Context, user string) error {
 
 func (d *device) Unwatch(ctx context.Context, user string) error {
 	d.mu.Lock()
-	w := d.watched["sip:"+user+"@"+Domain]
+	w := d.watched["sip:"+user+"@"+d.domain]
 	d.mu.Unlock()
 	if w == nil || w.subscription == nil {
 		return nil

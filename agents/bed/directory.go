@@ -4,76 +4,143 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"time"
 
+	"presfed/agents/certs"
 	"presfed/db"
-	"presfed/routing"
 )
 
-// The domain of a bed, and its servers' host names.
-const (
-	Domain = "example.com"
-	hostOf = ".example.com"
-)
+// The files of a bed, in its folder.
+func directoryIn(dir string) string     { return filepath.Join(dir, "directory.db") }
+func certsIn(dir string) string         { return filepath.Join(dir, "certs") }
+func stateIn(dir, server string) string { return filepath.Join(dir, server+".state") }
 
-// host is a server's host name, which its certificate proves: servera for server-a.
-func host(server string) string { return "server" + server[len("server-"):] + hostOf }
+// ground is what a bed stands on before any role runs: where the servers listen
+// for each other, the authority, the directory.
+type ground struct {
+	dir       string
+	topology  *Topology
+	links     map[string]netip.AddrPort // by server
+	authority *certs.Authority
+}
 
-// password is what a user of a bed has.
-func password(user string) string { return user + "'s password" }
+// lay makes the folder, the authority, and picks the links.
+func lay(dir string, o *Options) (*ground, error) {
+	g := &ground{dir: dir, topology: &o.Topology, links: map[string]netip.AddrPort{}}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	var err error
+	for _, s := range o.Topology.Servers {
+		if g.links[s.Name], err = o.link(s.At); err != nil {
+			return nil, err
+		}
+	}
+	g.authority, err = certs.EnsureAuthority(certsIn(dir), "presfed bed", time.Now())
+	return g, err
+}
 
-// served says who serves whom.
-// Carol has no device; Bob allows her too.
-var served = map[string]string{"alice": "server-a", "bob": "server-b", "carol": "server-a"}
+// certify gives a server its certificate.
+func (g *ground) certify(s Server) (certs.Files, error) {
+	_, files, err := g.authority.Issue(certs.Request{Name: s.Name, Hosts: []string{s.Host}, Replace: true}, time.Now())
+	return files, err
+}
 
-// writeDirectory makes the directory: the servers where they will listen for each
-// other, alice on the one, bob on the other, each allowing the other.
-func (b *Bed) writeDirectory(ctx context.Context, links map[string]netip.AddrPort) error {
-	d, err := db.Open(ctx, b.directory(), db.Options{Create: true, Domain: db.Domain{Name: Domain}})
+// writeDirectory puts into the directory what the topology names and is not
+// there yet. Of what is there only the servers' addresses are changed: a bed
+// that goes up again keeps what its users have done to it.
+func (g *ground) writeDirectory(ctx context.Context, links map[string]netip.AddrPort) error {
+	t := g.topology
+	d, err := db.Open(ctx, directoryIn(g.dir), db.Options{Create: true, Domain: db.Domain{Name: t.Domain}})
 	if err != nil {
 		return err
 	}
 	err = d.Update(ctx, func(tx *db.Tx) error {
-		var errs []error
-		for name, at := range links {
-			errs = append(errs, tx.AddServer(db.Server{Name: name, URI: "sip:" + at.String() + ";transport=tls", Identity: host(name)}))
+		for _, s := range t.Servers {
+			there := db.Server{Name: s.Name, URI: "sip:" + links[s.Name].String() + ";transport=tls", Identity: s.Host}
+			put := tx.SetServer
+			if _, err := tx.Server(ctx, s.Name); errors.Is(err, db.ErrNotFound) {
+				put = tx.AddServer
+			}
+			if err := put(there); err != nil {
+				return err
+			}
 		}
-		for user, server := range served {
-			aor := user + "@" + Domain
-			errs = append(errs,
-				tx.AddUser(db.User{AOR: aor, HA1: db.HA1s(aor, Domain, password(user))}),
-				tx.Assign(aor, routing.Place{Model: routing.Partitioned, Servers: []string{server}}))
+		var fresh []User
+		for _, u := range t.Users {
+			aor := t.aor(u.Name)
+			if _, err := tx.User(ctx, aor); !errors.Is(err, db.ErrNotFound) {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			fresh = append(fresh, u)
+			if err := tx.AddUser(db.User{AOR: aor, HA1: db.HA1s(aor, t.Domain, u.Password)}); err != nil {
+				return err
+			}
 		}
-		for _, rule := range [][2]string{{"alice", "bob"}, {"bob", "alice"}, {"bob", "carol"}} {
-			errs = append(errs, tx.SetRule(db.Rule{
-				Presentity: rule[0] + "@" + Domain, Match: db.MatchUser, Watcher: rule[1] + "@" + Domain, Handling: db.Allow,
-			}))
+		for _, u := range fresh { // now that everybody is there who may be named
+			if err := t.settle(tx, u); err != nil {
+				return err
+			}
 		}
-		return errors.Join(errs...)
+		return nil
 	})
 	return errors.Join(err, d.Close())
 }
 
+// settle says who serves a user, whom she lets in and whom she knows.
+func (t *Topology) settle(tx *db.Tx, u User) error {
+	place, err := u.place()
+	if err != nil {
+		return err
+	}
+	errs := []error{tx.Assign(t.aor(u.Name), place)}
+	for handling, watchers := range map[db.Handling][]string{db.Allow: u.Allow, db.Block: u.Block} {
+		for _, w := range watchers {
+			errs = append(errs, tx.SetRule(db.Rule{Presentity: t.aor(u.Name), Match: db.MatchUser, Watcher: t.aor(w), Handling: handling}))
+		}
+	}
+	var buddies []string
+	for _, b := range u.Buddies {
+		buddies = append(buddies, t.aor(b))
+	}
+	if len(buddies) > 0 {
+		errs = append(errs, tx.SetBuddies(t.aor(u.Name), buddies))
+	}
+	return errors.Join(errs...)
+}
+
+// aor is a user's address of record, who may be named by the user part alone.
+func (t *Topology) aor(user string) string {
+	aor, err := db.ParseAOR(user, t.Domain)
+	if err != nil {
+		return user // the directory says what is wrong with it
+	}
+	return aor
+}
+
 // allowed reads whom each user's own rules let in.
-func (b *Bed) allowed(ctx context.Context) (map[string][]string, error) {
-	d, err := db.Open(ctx, b.directory(), db.Options{ReadOnly: true})
+func (g *ground) allowed(ctx context.Context) (map[string][]string, error) {
+	d, err := db.Open(ctx, directoryIn(g.dir), db.Options{ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}
 	out := map[string][]string{}
-	for user := range served {
-		rules, err := d.Policy(ctx, user+"@"+Domain)
+	for _, u := range g.topology.Users {
+		rules, err := d.Policy(ctx, g.topology.aor(u.Name))
 		if err != nil {
 			return nil, errors.Join(err, d.Close())
 		}
 		for _, r := range rules {
 			if r.Match == db.MatchUser && r.Handling == db.Allow {
 				watcher, _ := db.SplitAOR(r.Watcher)
-				out[user] = append(out[user], watcher)
+				out[u.Name] = append(out[u.Name], watcher)
 			}
 		}
 	}
 	return out, d.Close()
 }
-
-func (b *Bed) directory() string { return filepath.Join(b.dir, "directory.sqlite") }

@@ -10,12 +10,16 @@ import (
 	"presfed/agents/certs"
 )
 
+// facing names the other end of each server's link: relays are for the draft's
+// two servers.
+var facing = map[string]string{"server-a": "server-b", "server-b": "server-a"}
+
 // startRelays puts a relay before each server's link and before its devices. The
 // relays of the link hold certificates of the bed: to server-a theirs proves
 // server-b, and the other way round.
 func (b *Bed) startRelays(ctx context.Context, authority *certs.Authority, links map[string]netip.AddrPort) error {
-	for server, other := range map[string]string{"server-a": "server-b", "server-b": "server-a"} {
-		_, files, err := authority.Issue(certs.Request{Name: "relay-" + server, Hosts: []string{host(server)}, Replace: true}, time.Now())
+	for server, other := range facing {
+		_, files, err := authority.Issue(certs.Request{Name: "relay-" + server, Hosts: []string{b.options.host(server)}, Replace: true}, time.Now())
 		if err != nil {
 			return err
 		}
@@ -26,13 +30,13 @@ func (b *Bed) startRelays(ctx context.Context, authority *certs.Authority, links
 		b.creds = append(b.creds, creds)
 		b.posing[server] = creds
 		r := &relay{from: other, to: server, accept: creds.Config(), target: links[server], meddle: b.options.Meddle}
-		if r.listener, err = net.Listen("tcp", b.options.addr(serverHosts[server]+relayed, portTLS).String()); err != nil {
+		if r.listener, err = net.Listen("tcp", b.options.addr(b.options.at(server)+relayed, portTLS).String()); err != nil {
 			return err
 		}
 		b.links[server] = r
 	}
-	for server, other := range map[string]string{"server-a": "server-b", "server-b": "server-a"} {
-		b.links[server].dial = b.posing[other].Dial(host(server))
+	for server, other := range facing {
+		b.links[server].dial = b.posing[other].Dial(b.options.host(server))
 		b.runServers.Go(func() error { return b.links[server].run(ctx) })
 	}
 	return nil
@@ -50,7 +54,7 @@ func (b *Bed) front(server string) (netip.AddrPort, error) {
 	if r := b.fronts[server]; r != nil {
 		return r.addr(), nil
 	}
-	l, err := net.Listen("tcp", b.options.addr(serverHosts[server]+relayed, portSIP).String())
+	l, err := net.Listen("tcp", b.options.addr(b.options.at(server)+relayed, portSIP).String())
 	if err != nil {
 		return at, fmt.Errorf("relay of %s: %w", server, err)
 	}
@@ -62,9 +66,9 @@ func (b *Bed) front(server string) (netip.AddrPort, error) {
 
 // owner is the device with an address.
 func (b *Bed) owner(addr netip.Addr) string {
-	for _, r := range deviceList {
-		if b.options.addr(r.host, 0).Addr() == addr {
-			return r.name
+	for _, d := range b.options.Topology.Devices {
+		if b.options.addr(d.At, 0).Addr() == addr {
+			return d.Name
 		}
 	}
 	return addr.String()
@@ -77,3 +81,6 @@ func (b *Bed) RelayOf(server string) netip.AddrPort {
 	}
 	return netip.AddrPort{}
 }
+
+func (o *Options) host(server string) string { s, _ := o.Topology.server(server); return s.Host }
+func (o *Options) at(server string) byte     { s, _ := o.Topology.server(server); return s.At }

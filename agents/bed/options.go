@@ -15,6 +15,7 @@ import (
 // Options say how a bed is built; the zero value is a bed of its own that leaves
 // nothing behind.
 type Options struct {
+	Topology Topology // who takes part; zero: the participants of the draft
 	// Dir is where directory, certificates and states go, and stay; empty: a new
 	// folder that goes with the bed.
 	Dir string
@@ -36,16 +37,12 @@ type Options struct {
 	Log    *slog.Logger
 }
 
-// The hosts of a subnet.
+// The standard ports, where everybody has an address of his own.
 const (
-	hostAlicePC, hostAlicePhone        = 21, 22
-	hostBobPC, hostBobPhone            = 31, 32
-	portSIP                     uint16 = 5060
-	portTLS                     uint16 = 5061
-	portMSRP                    uint16 = 2855
+	portSIP  uint16 = 5060
+	portTLS  uint16 = 5061
+	portMSRP uint16 = 2855
 )
-
-var serverHosts = map[string]byte{"server-a": 11, "server-b": 12}
 
 func (o *Options) complete() error {
 	if o.Log == nil {
@@ -53,6 +50,14 @@ func (o *Options) complete() error {
 	}
 	if o.Clock == nil {
 		o.Clock = clock.System
+	}
+	if o.Topology.Domain == "" {
+		o.Topology = draft()
+	} else if o.Topology.Subnet == "" && !o.Subnet.IsValid() {
+		o.Ports = true
+	}
+	if o.Topology.Subnet != "" && !o.Subnet.IsValid() && !o.Ports {
+		o.Subnet, _ = o.Topology.subnet() // it was checked when it was read
 	}
 	if runtime.GOOS != "linux" && !o.Subnet.IsValid() {
 		o.Ports = true
@@ -66,11 +71,15 @@ func (o *Options) complete() error {
 	if !o.Subnet.IsValid() {
 		o.Subnet = netip.PrefixFrom(netip.AddrFrom4([4]byte{127, byte(1 + rand.IntN(254)), byte(rand.IntN(256)), 0}), 24)
 	}
+	return checkSubnet(o.Subnet)
+}
+
+func checkSubnet(p netip.Prefix) error {
 	switch {
-	case !o.Subnet.Addr().Is4() || o.Subnet.Bits() > 24:
-		return fmt.Errorf("subnet %s: want an IPv4 /24 or more", o.Subnet)
-	case !o.Subnet.Addr().IsLoopback():
-		return errors.New("subnet " + o.Subnet.String() + ": want one within 127.0.0.0/8")
+	case !p.Addr().Is4() || p.Bits() > 24:
+		return fmt.Errorf("subnet %s: want an IPv4 /24 or more", p)
+	case !p.Addr().IsLoopback():
+		return fmt.Errorf("subnet %s: want one within 127.0.0.0/8", p)
 	}
 	return nil
 }
