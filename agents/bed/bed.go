@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -46,16 +47,29 @@ const tries = 5
 // Up builds a bed and starts it. When it returns every socket listens; nobody
 // has registered. Who calls it calls Down. On an error nothing is left running.
 func Up(ctx context.Context, o Options) (*Bed, error) {
+	return again(o, func(o Options) (*Bed, error) { return up(ctx, o) })
+}
+
+// again completes the options and builds, anew in another subnet while the one
+// that was picked is in use.
+func again[B any](o Options, build func(Options) (B, error)) (B, error) {
 	for try := 1; ; try++ {
 		options := o
 		if err := options.complete(); err != nil {
-			return nil, err
+			var none B
+			return none, err
 		}
-		b, err := up(ctx, options)
-		if err == nil || o.Subnet.IsValid() || o.Dir != "" || try == tries || !errors.Is(err, syscall.EADDRINUSE) {
+		b, err := build(options)
+		picked := !o.Subnet.IsValid() && o.Topology.Subnet == "" && o.Dir == ""
+		if err == nil || !picked || try == tries || !inUse(err) {
 			return b, err
 		}
 	}
+}
+
+// inUse also reads what a role of its own has written.
+func inUse(err error) bool {
+	return errors.Is(err, syscall.EADDRINUSE) || strings.Contains(err.Error(), syscall.EADDRINUSE.Error())
 }
 
 func up(ctx context.Context, o Options) (b *Bed, err error) {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"log/slog"
+	"os"
 
 	"presfed/agents/internal/control"
 	"presfed/agents/internal/wire"
@@ -41,7 +42,7 @@ func (c *Control) Tap(r wire.Record) { c.journal.Tap(r) }
 
 // Ready says that the device takes commands.
 func (c *Control) Ready(d *Client) {
-	c.server.SetReady(control.Info{Participant: d.cfg.Name, Listen: []control.Listen{
+	c.server.SetReady(control.Info{Participant: d.cfg.Name, PID: os.Getpid(), Listen: []control.Listen{
 		{Transport: "UDP", Addr: d.Addr("UDP")}, {Transport: "TCP", Addr: d.Addr("TCP")}, {Transport: "MSRP", Addr: d.MSRPAddr()},
 	}})
 }

@@ -27,6 +27,7 @@ type agentCommand struct {
 
 func agentCommands() []agentCommand {
 	return []agentCommand{
+		{"register", "", "register, if --no-register left it out", 0, (*agent).register},
 		{"status", "WORD [NOTE]", "publish open, closed, away, busy or dnd", 1, (*agent).status},
 		{"publish", "FILE", "publish a presence document", 1, (*agent).publish},
 		{"watch", "TARGET", "subscribe to a user's presence", 1, (*agent).watch},
@@ -125,6 +126,10 @@ func (a *agent) failed(err error) {
 	e := client.Failed(err)
 	e.Time = time.Now()
 	a.happened(e)
+}
+
+func (a *agent) register(ctx context.Context, _ []string) error {
+	return a.device.KeepRegistered(ctx, a.opts.expires)
 }
 
 func (a *agent) status(ctx context.Context, args []string) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -96,9 +97,9 @@ func newFlowRunCmd(con *console, run func(context.Context, flowOptions) error) *
 	cmd := &cobra.Command{
 		Use:   "run [FLOW...]",
 		Short: "Run flows on a bed of their own, and judge them",
-		Long: `Builds a bed in this process (two servers with mutual TLS between them, a
-directory, the devices), runs the flows on real sockets, and compares what
-crossed them with the draft. Exit code 0: every flow held; 1: one did not.`,
+		Long: `Builds a bed (two servers with mutual TLS between them, a directory, the
+devices, each a process of its own), runs the flows on real sockets, and compares
+what crossed them with the draft. Exit code 0: every flow held; 1: one did not.`,
 		Example: "  presfed flow run 4.1.1 4.1.2 --json",
 		Args:    takes("[FLOW...]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -122,14 +123,11 @@ func runFlows(ctx context.Context, opts flowOptions) (err error) {
 			flows = append(flows, f)
 		}
 	}
-	keyLog, _ := opts.con.lookup("SSLKEYLOGFILE")
-	options := bed.Options{Dir: opts.keep, Ports: opts.ports, Synchronised: opts.synchronised, KeyLog: keyLog}
-	if opts.subnet != "" {
-		if options.Subnet, err = parseSubnet(opts.subnet); err != nil {
-			return err
-		}
+	options, err := opts.bed()
+	if err != nil {
+		return err
 	}
-	b, err := bed.Up(ctx, options)
+	b, err := bed.Start(ctx, bed.ProcessOptions{Options: options})
 	if err != nil {
 		return fail(exitUsage, err, "")
 	}
@@ -158,8 +156,21 @@ func runFlows(ctx context.Context, opts flowOptions) (err error) {
 	return nil
 }
 
+// bed is what the flags say of it.
+func (o *flowOptions) bed() (options bed.Options, err error) {
+	options = bed.Options{Dir: o.keep, Ports: o.ports, Synchronised: o.synchronised}
+	options.KeyLog, _ = o.con.lookup("SSLKEYLOGFILE")
+	if options.KeyLog == "" && o.keep != "" {
+		options.KeyLog = filepath.Join(o.keep, "keys.log")
+	}
+	if o.subnet != "" {
+		options.Subnet, err = parseSubnet(o.subnet)
+	}
+	return options, err
+}
+
 // runOn runs flows one after another and prints each as it ends.
-func runOn(ctx context.Context, b *bed.Bed, flows []flow.Flow, opts flowOptions) ([]flow.Verdict, error) {
+func runOn(ctx context.Context, b *bed.Processes, flows []flow.Flow, opts flowOptions) ([]flow.Verdict, error) {
 	runner := flow.NewRunner(b, flow.Settings{Timeout: opts.timeout})
 	var verdicts []flow.Verdict
 	for _, f := range flows {
@@ -237,7 +248,7 @@ func printVerdicts(w io.Writer, verdicts []flow.Verdict) {
 	}
 }
 
-func writeCapture(path string, b *bed.Bed) (err error) {
+func writeCapture(path string, b *bed.Processes) (err error) {
 	file, err := os.Create(path)
 	if err != nil {
 		return err

@@ -58,6 +58,7 @@ func newRoot(con *console) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		newAgentCmd(con, runAgent),
+		newBedCmd(con),
 		newCertsCmd(con),
 		newCompletionCmd(con, runCompletion),
 		newDemoCmd(con, runFlows),

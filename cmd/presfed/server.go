@@ -32,6 +32,7 @@ type serverOptions struct {
 	control    string
 	retry      time.Duration
 	synced     bool
+	withInput  bool
 }
 
 // newServerCmd is `server NAME`, or, with a name, a command of that name.
@@ -65,6 +66,7 @@ directory. When it listens it prints one line that says where.`
 	f.StringVar(&opts.control, "control", "", "Unix `socket` for trace: wire records are read there")
 	f.DurationVar(&opts.retry, "peer-retry", 5*time.Second, "how often a peer that cannot be reached is tried again")
 	f.BoolVar(&opts.synced, "synchronised", false, "keep a copy of the directory that follows it, instead of asking it")
+	f.BoolVar(&opts.withInput, "end-with-input", false, "end when standard input does, and so with the process that holds it")
 	f.StringVar(&opts.logLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
 	return cmd
 }
@@ -104,6 +106,15 @@ func runServer(ctx context.Context, opts serverOptions) error {
 	defer s.Close()
 	if err := printReady(opts.con, opts.name, cfg.Listen, s); err != nil {
 		return err
+	}
+	if opts.withInput {
+		var end context.CancelFunc
+		ctx, end = context.WithCancel(ctx)
+		defer end()
+		go func() { // ends with the input, or with the process
+			_, _ = io.Copy(io.Discard, opts.con.in)
+			end()
+		}()
 	}
 	return s.Run(ctx)
 }
