@@ -53,7 +53,8 @@ func (g *ground) certify(s Server) (certs.Files, error) {
 // that goes up again keeps what its users have done to it.
 func (g *ground) writeDirectory(ctx context.Context, links map[string]netip.AddrPort) error {
 	t := g.topology
-	d, err := db.Open(ctx, directoryIn(g.dir), db.Options{Create: true, Domain: db.Domain{Name: t.Domain}})
+	_, missing := os.Stat(directoryIn(g.dir))
+	d, err := db.Open(ctx, directoryIn(g.dir), db.Options{Create: missing != nil, Domain: db.Domain{Name: t.Domain}})
 	if err != nil {
 		return err
 	}

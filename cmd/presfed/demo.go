@@ -18,8 +18,9 @@ func newDemoCmd(con *console, run func(context.Context, flowOptions) error) *cob
 server-a, server-b, the devices), runs the draft's call flows on real sockets,
 draws each ladder, and prints what held. Exit code 0: all of them.
 
-With --keep the directory, the certificates, the servers' states and a capture
-stay in a folder.`,
+With --keep the directory, the certificates, the servers' states and logs, a
+capture, the TLS key log and a report (what flow run --json prints) stay in a
+folder.`,
 		Args: takes("[FLOW...]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.flows = args

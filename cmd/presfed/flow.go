@@ -183,6 +183,9 @@ func runOn(ctx context.Context, b *bed.Processes, flows []flow.Flow, opts flowOp
 			fmt.Fprintf(opts.con.talk, "presfed: %s: %v\n", f.ID, err)
 		}
 		verdicts = append(verdicts, result.Verdict)
+		if err := opts.report(result); err != nil {
+			return verdicts, err
+		}
 		if opts.con.json {
 			err = result.Write(opts.con.out)
 		} else {
@@ -193,6 +196,18 @@ func runOn(ctx context.Context, b *bed.Processes, flows []flow.Flow, opts flowOp
 		}
 	}
 	return verdicts, nil
+}
+
+// report adds a result to the report that --keep leaves behind.
+func (o *flowOptions) report(result flow.Result) error {
+	if o.keep == "" {
+		return nil
+	}
+	file, err := os.OpenFile(filepath.Join(o.keep, "report.ndjson"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(result.Write(file), file.Close())
 }
 
 // drawFlow is the flow's ladder with what did not hold below it.

@@ -1,0 +1,38 @@
+package bed_test
+
+import (
+	"strings"
+	"testing"
+
+	"presfed/agents/bed"
+)
+
+func TestParseTopology(t *testing.T) {
+	if _, err := bed.ParseTopology(bed.Example); err != nil {
+		t.Fatalf("the example: %v", err)
+	}
+	for name, c := range map[string]struct{ from, to, want string }{
+		"unknown field":     {"domain:", "domian:", "domian"},
+		"no domain":         {"domain: example.com", "domain: ''", "domain is missing"},
+		"no server":         {"servers: [server-a]", "servers: []", "who serves the user"},
+		"unknown server":    {"servers: [server-b]", "servers: [server-c]", `no server "server-c"`},
+		"two of one name":   {"name: bob-pc", "name: alice-pc", "alice-pc is there twice"},
+		"two at one place":  {"at: 31", "at: 21", "alice-pc and bob-pc are both at 21"},
+		"no place":          {"at: 31", "at: 0", "bob-pc: at is 0"},
+		"a path for a name": {"name: bob-pc", "name: ../bob", "no name of a participant"},
+		"unknown answer":    {"answer: busy", "answer: maybe", "want auto, ring, busy or decline"},
+		"unknown user":      {"user: bob, at: 31", "user: rob, at: 31", `no user "rob"`},
+		"not a network":     {"127.10.20.0/24", "somewhere", "want a network"},
+		"not loopback":      {"127.10.20.0/24", "10.0.0.0/24", "127.0.0.0/8"},
+		"unknown model":     {"servers: [server-b]", "{servers: [server-b], model: x}", ""},
+		"empty":             {string(bed.Example), "", "empty"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(string(bed.Example), c.from, c.to, 1)
+			_, err := bed.ParseTopology([]byte(text))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}
