@@ -105,7 +105,7 @@ func (tx *ClientTx) begin(branch string) {
 		}
 	}
 	if err != nil {
-		e.later(func() { tx.fail(err) })
+		e.later(func() { tx.lost(l, err) })
 	}
 }
 
@@ -125,7 +125,7 @@ func (tx *ClientTx) arm() {
 		tx.every = t.T1
 		tx.resend = tx.endpoint.clock.AfterFunc(tx.every, tx.retransmit)
 	} else if tx.small != nil {
-		tx.resend = tx.endpoint.clock.AfterFunc(8*t.T1, func() { tx.fallBack(ErrTransport) })
+		tx.resend = tx.endpoint.clock.AfterFunc(8*t.T1, func() { tx.fallBack(nil, ErrTransport) })
 	}
 }
 
@@ -254,8 +254,11 @@ func (tx *ClientTx) drop() {
 
 // fail ends the transaction with an error, unless a final response came or there
 // is another way to go.
-func (tx *ClientTx) fail(err error) {
-	if !tx.fallBack(err) {
+func (tx *ClientTx) fail(err error) { tx.lost(nil, err) }
+
+// lost is fail because of a link.
+func (tx *ClientTx) lost(l link, err error) {
+	if !tx.fallBack(l, err) {
 		tx.finish(err)
 	}
 }

@@ -141,7 +141,12 @@ func (e *Endpoint) listen(l Listen) error {
 		// Bursts of responses must not be lost in the kernel; what it grants is enough.
 		_ = conn.SetReadBuffer(8 << 20)
 		_ = conn.SetWriteBuffer(8 << 20)
-		e.datagrams = append(e.datagrams, &datagramSocket{endpoint: e, conn: conn, local: addrPort(conn.LocalAddr())})
+		if err := hearICMP(conn, family == "4"); err != nil {
+			e.log.Info("ICMP errors are not heard", "address", l.Addr, "error", err)
+		}
+		e.datagrams = append(e.datagrams, &datagramSocket{
+			endpoint: e, conn: conn, local: addrPort(conn.LocalAddr()), waiting: map[netip.AddrPort]map[*ClientTx]struct{}{},
+		})
 	case "TCP", "TLS":
 		if l.Transport == "TLS" && e.cfg.ServerTLS == nil {
 			return fail(errors.New("no certificate is configured"))

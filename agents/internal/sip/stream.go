@@ -230,7 +230,7 @@ func (c *stream) close(cause error) {
 	c.wake.Broadcast()
 	c.endpoint.pool.remove(c)
 	for tx := range pending {
-		tx.fail(cause)
+		tx.lost(c, cause)
 	}
 	for _, f := range unmet {
 		f()

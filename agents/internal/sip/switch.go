@@ -44,17 +44,20 @@ func (tx *ClientTx) enlarge(branch string) {
 
 // fallBack sends by UDP after all what no TCP connection could be had for: it was
 // refused, or has not come about within 8*T1, as with what drops it in silence.
-// False where that is no way out.
-func (tx *ClientTx) fallBack(err error) bool {
+// False where that is no way out; lost is the link that failed, if one did.
+func (tx *ClientTx) fallBack(lost link, err error) bool {
 	e := tx.endpoint
 	if tx.small == nil || !errors.Is(err, ErrTransport) || e.ctx.Err() != nil {
 		return false
 	}
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
+	if tx.fallen && lost != nil && lost != tx.link {
+		return true // the same failure, told twice
+	}
 	old, _ := tx.link.(*stream)
 	if tx.state != clientCalling || tx.fallen || old != nil && old.connected() {
-		return tx.fallen
+		return false
 	}
 	l, err := e.link(tx.small.to)
 	if err != nil {
@@ -75,7 +78,10 @@ func (tx *ClientTx) fallBack(err error) bool {
 		tx.end.Stop()
 	}
 	tx.arm()
-	if err := l.send(tx.bytes); err != nil {
+	if err = l.watch(tx); err == nil {
+		err = l.send(tx.bytes)
+	}
+	if err != nil {
 		e.later(func() { tx.finish(err) })
 	}
 	return true
