@@ -186,3 +186,18 @@ func TestOverloadOnAStream(t *testing.T) {
 	}
 	recv(t, held)
 }
+
+func TestOverloadIs503(t *testing.T) {
+	server := start(t, &handler{request: func(*ServerTx) {}}, func(c *Config) { c.Limits.Transactions = 1 })
+	c := raw(t, server, "udp")
+	io.WriteString(c, wireRequest("OPTIONS", "z9hG4bKa", ""))
+	io.WriteString(c, wireRequest("OPTIONS", "z9hG4bKb", ""))
+	buf := make([]byte, 4096)
+	n, err := c.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(buf[:n]); !strings.HasPrefix(got, "SIP/2.0 503") || !strings.Contains(got, "Retry-After: 5") || !strings.Contains(got, "z9hG4bKb") {
+		t.Errorf("%s", got)
+	}
+}

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bufio"
 	"io"
 	"strings"
 	"testing"
@@ -64,4 +65,40 @@ func next(t *testing.T, c io.Reader) string {
 		t.Fatal(err)
 	}
 	return string(buf[:n])
+}
+
+func TestMalformedIsAnsweredAndTheStreamGoesOn(t *testing.T) {
+	server := start(t, &handler{request: func(tx *ServerTx) { answer(tx, 200) }}, func(c *Config) {
+		c.Limits.Message.BodyBytes = 100
+	})
+	c := raw(t, server, "tcp")
+	r := bufio.NewReader(c)
+	for _, tt := range []struct{ send, want string }{
+		{wireRequest("OPTIONS", "z9hG4bK1", "Content-Length: 0\r\n"), "200"},
+		{wireRequest("OPTIONS", "z9hG4bK2", "Contact bad\r\nContent-Length: 0\r\n"), "400"},
+		{wireRequest("OPTIONS", "z9hG4bK3", ""), "400"},
+		{wireRequest("OPTIONS", "z9hG4bK4", "l: 101\r\n") + strings.Repeat("x", 101), "413"},
+		{"\r\n" + wireRequest("OPTIONS", "z9hG4bK5", "Content-Length : 3\r\n") + "abc", "200"},
+	} {
+		io.WriteString(c, tt.send)
+		f, err := readFrame(r, message.DefaultLimits)
+		if err != nil {
+			t.Fatalf("after %q: %v", tt.send, err)
+		}
+		if got := strings.Fields(string(f.raw))[1]; got != tt.want {
+			t.Errorf("%q is answered\n%s", tt.send, f.raw)
+		}
+	}
+	io.WriteString(c, "\r\n\r\n")
+	pong := make([]byte, 2)
+	if _, err := io.ReadFull(r, pong); err != nil || string(pong) != "\r\n" {
+		t.Errorf("keep-alive answered %q, %v", pong, err)
+	}
+	io.WriteString(c, wireRequest("OPTIONS", "z9hG4bK6", "Content-Length: 1\r\nContent-Length: 2\r\n"))
+	if f, err := readFrame(r, message.DefaultLimits); err != nil || !strings.HasPrefix(string(f.raw), "SIP/2.0 400") {
+		t.Errorf("two lengths: %q, %v", f.raw, err)
+	}
+	if _, err := r.ReadByte(); err == nil {
+		t.Error("a stream without frames stays open")
+	}
 }
