@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/msrp"
@@ -39,6 +40,12 @@ func (e *RefusedError) Error() string {
 
 // Status is the response's code.
 func (e *RefusedError) Status() int { return e.Response.StatusCode }
+
+// Field is what the response says in a field, several values after each other;
+// empty: nothing.
+func (e *RefusedError) Field(name string) string {
+	return strings.Join(message.Values(e.Response, name), ", ")
+}
 
 // refusedWith says whether err is a refusal with that status.
 func refusedWith(err error, status int) bool {

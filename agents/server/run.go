@@ -23,6 +23,7 @@ func (s *Server) Run(ctx context.Context) error {
 	serving.Go(func() error { return s.locate.Run(ctx) })
 	serving.Go(func() error { return s.im.Run(ctx) })
 	serving.Go(func() error { return s.endpoint.Run(ctx) })
+	serving.Go(func() error { return s.runAdmin(ctx) })
 	serving.Go(func() error { s.purge(ctx); return nil })
 	s.notifier.Start()
 	err := serving.Wait()

@@ -153,6 +153,7 @@ func (s *Server) reply(tx *sip.ServerTx, status int, fields ...string) {
 }
 
 func (s *Server) send(tx *sip.ServerTx, res *message.Response) {
+	s.log.Debug("answered", "call_id", message.CallID(res), "status", res.StatusCode, "method", tx.Request().Method)
 	if err := tx.Respond(res); err != nil {
 		s.log.Info("response not sent", "call_id", message.CallID(res), "error", err)
 	}

@@ -61,6 +61,11 @@ type Config struct {
 	// Control is the path of a Unix socket on which the server's wire records can
 	// be read and it can be told to stop; empty: none.
 	Control string
+	// Admin is where metrics (Prometheus, /metrics) and health (/healthz) are
+	// served by HTTP, a loopback address; zero: nowhere. Profile adds
+	// /debug/pprof/.
+	Admin   netip.AddrPort
+	Profile bool
 }
 
 // Server is a running server. New opens and binds all it needs; Close lets go
@@ -84,6 +89,7 @@ type Server struct {
 	presence  *presence.Presence
 	notifier  *event.Notifier
 	control   *control.Server // nil: none
+	admin     *admin          // nil: none
 	stopped   chan struct{}   // closed when the control socket says so
 	stopOnce  sync.Once
 }
@@ -113,6 +119,9 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 		return s, err
 	}
 	if err = s.openControl(); err != nil {
+		return s, err
+	}
+	if err = s.openAdmin(); err != nil {
 		return s, err
 	}
 	s.policy = policy.New(locate.Rules(s.locate))
@@ -190,6 +199,9 @@ func (s *Server) Close() error {
 	var err error
 	if s.control != nil && s.endpoint == nil { // it never ran
 		err = s.control.Close()
+	}
+	if s.admin != nil {
+		_ = s.admin.listener.Close() // Run has closed it, if there was one
 	}
 	if s.store != nil {
 		err = s.store.Close()

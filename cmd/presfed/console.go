@@ -19,6 +19,7 @@ type console struct {
 	lookup  func(string) (string, bool) // the environment
 	json    bool
 	noColor bool
+	config  string // a file of flags; empty: none
 }
 
 func newConsole(in io.Reader, out, talk io.Writer, lookup func(string) (string, bool)) *console {

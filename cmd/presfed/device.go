@@ -119,7 +119,7 @@ func peerFailure(err error, o deviceOptions) error {
 	case errors.Is(err, client.ErrAuthentication):
 		return fail(exitAuth, err, "check the user's name and password")
 	case errors.As(err, &refused):
-		return fail(exitRefused, err, "")
+		return fail(exitRefused, err, refusalHint(refused))
 	case isTLS(err):
 		return fail(exitAuth, err, "is this the server that was meant, and --authority its authority?")
 	case errors.Is(err, client.ErrTimeout), errors.Is(err, client.ErrTransport), errors.Is(err, context.DeadlineExceeded):

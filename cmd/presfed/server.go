@@ -33,6 +33,8 @@ type serverOptions struct {
 	retry      time.Duration
 	synced     bool
 	withInput  bool
+	admin      string
+	profile    bool
 }
 
 // newServerCmd is `server NAME`, or, with a name, a command of that name.
@@ -53,7 +55,14 @@ func newServerCmd(con *console, name string, run func(context.Context, serverOpt
 		cmd.Use, cmd.Short, cmd.Args = name, "Run "+name, takes()
 	}
 	cmd.Long = `Runs a server of the domain until it is interrupted. NAME is its name in the
-directory. When it listens it prints one line that says where.`
+directory. When it listens it prints one line that says where.
+
+Each flag can stand in a YAML file that --config names, and in the environment:
+flags go before the environment, the environment before the file.
+
+  directory: /var/lib/presfed/directory.db
+  listen: [tls:192.0.2.1:5061, tcp:192.0.2.1:5060]
+  peer-retry: 10s`
 	cmd.Example = "  presfed " + strings.ReplaceAll(cmd.Use, "NAME", "server-a") + " --directory bed/directory.db --listen tcp:127.0.0.1:5060 --listen udp:127.0.0.1:5060"
 	f := cmd.Flags()
 	f.StringVar(&opts.directory, "directory", "bed/directory.db", "the domain's directory, a `file`")
@@ -66,6 +75,8 @@ directory. When it listens it prints one line that says where.`
 	f.StringVar(&opts.control, "control", "", "Unix `socket` for trace: wire records are read there")
 	f.DurationVar(&opts.retry, "peer-retry", 5*time.Second, "how often a peer that cannot be reached is tried again")
 	f.BoolVar(&opts.synced, "synchronised", false, "keep a copy of the directory that follows it, instead of asking it")
+	f.StringVar(&opts.admin, "admin", "", "loopback `address:port` for /metrics (Prometheus) and /healthz by HTTP")
+	f.BoolVar(&opts.profile, "pprof", false, "profiles at /debug/pprof/ of --admin")
 	f.BoolVar(&opts.withInput, "end-with-input", false, "end when standard input does, and so with the process that holds it")
 	f.StringVar(&opts.logLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
 	return cmd
@@ -83,6 +94,10 @@ func runServer(ctx context.Context, opts serverOptions) error {
 	if cfg.Listen, err = listenAddresses(opts.listen); err != nil {
 		return err
 	}
+	if cfg.Admin, err = opts.adminAddress(); err != nil {
+		return err
+	}
+	cfg.Profile = opts.profile
 	if cfg.Log, err = newLogger(opts.con, opts.logLevel); err != nil {
 		return err
 	}
@@ -119,18 +134,36 @@ func runServer(ctx context.Context, opts serverOptions) error {
 	return s.Run(ctx)
 }
 
+func (o *serverOptions) adminAddress() (at netip.AddrPort, err error) {
+	if o.admin == "" {
+		if o.profile {
+			return at, usage("as in --admin 127.0.0.1:9090 --pprof", "--pprof needs --admin")
+		}
+		return at, nil
+	}
+	if at, err = netip.ParseAddrPort(o.admin); err != nil {
+		return at, usage("as in --admin 127.0.0.1:9090", "--admin %q: want address:port", o.admin)
+	}
+	return at, nil
+}
+
 // printReady is the one line that scripts wait for.
 func printReady(con *console, name string, listen []server.Listen, s *server.Server) error {
 	var at []string
 	for _, l := range listen {
 		at = append(at, strings.ToLower(l.Transport)+":"+s.Addr(l.Transport).String())
 	}
+	admin := ""
+	if at := s.AdminAddr(); at.IsValid() {
+		admin = "http://" + at.String()
+	}
 	return con.result(struct {
 		Type   string   `json:"type"`
 		Name   string   `json:"name"`
 		Listen []string `json:"listen"`
-	}{"ready", name, at}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "ready %s %s\n", name, strings.Join(at, " "))
+		Admin  string   `json:"admin,omitempty"`
+	}{"ready", name, at, admin}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "ready %s %s\n", name, strings.TrimSpace(strings.Join(at, " ")+" "+admin))
 		return err
 	})
 }

@@ -38,7 +38,7 @@ func (b *branch) try() {
 		return
 	}
 	if b.resolved {
-		b.finish(b.own(503)) // section 16.9
+		b.finish(b.unreached()) // section 16.9
 		return
 	}
 	b.resolved = true
@@ -74,6 +74,7 @@ func (b *branch) send(hop sip.Target) {
 		r.do(func() { b.hear(res, err) })
 	})
 	b.id = branchOf(message.Get(req, "Via"))
+	p.log.Debug("passed on", "call_id", message.CallID(req), "method", req.Method, "uri", req.Recipient.String(), "transport", hop.Transport, "peer", hop.Addr)
 	p.loops.put(b.id, r.loop)
 	if req.Method == message.INVITE {
 		b.armTimerC()
@@ -172,6 +173,15 @@ func (b *branch) cancel() {
 // own is a final response that stands for one that did not come.
 func (b *branch) own(status int) *message.Response {
 	return message.NewResponse(b.request.tx.Request(), status, "", sip.NewTag())
+}
+
+// unreached is a 503 that says which hop could not be reached.
+func (b *branch) unreached() *message.Response {
+	res := b.own(503)
+	if next, err := nextHop(message.Clone(b.copy)); err == nil {
+		message.Add(res, "Warning", "399 presfed "+message.Quote(next.Host+" cannot be reached")) // RFC 3261 section 20.43
+	}
+	return res
 }
 
 // takeVia takes our Via off a response; false where no other is left.

@@ -53,8 +53,13 @@ func (r *Request) final(finals []*message.Response) *message.Response {
 	res := best(finals)
 	switch {
 	case res.StatusCode == 503:
-		// Section 16.7 step 6: a 503 speaks of the next hop, not of us.
+		// Section 16.7 step 6: a 503 speaks of the next hop, not of us. What it
+		// warns of stays.
+		warnings := message.Values(res, "Warning")
 		res = message.NewResponse(r.tx.Request(), 500, "", sip.NewTag())
+		for _, w := range warnings {
+			message.Add(res, "Warning", w)
+		}
 	case res.StatusCode == 401 || res.StatusCode == 407:
 		res = gatherChallenges(res, finals)
 	}

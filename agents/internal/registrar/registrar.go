@@ -110,6 +110,16 @@ func (r *Registrar) Bindings(aor string) []Binding {
 	return out
 }
 
+// Count is how many bindings there are, expired ones among them until Purge.
+func (r *Registrar) Count() (n int) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, bindings := range r.users {
+		n += len(bindings)
+	}
+	return n
+}
+
 // Register answers a REGISTER for aor, whose right to it the caller has
 // checked. The 200 goes out when the change is committed.
 func (r *Registrar) Register(tx *sip.ServerTx, aor string) {
