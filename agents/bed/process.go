@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"presfed/agents/certs"
 	"presfed/agents/internal/control"
@@ -61,7 +62,7 @@ func (p *Processes) launch(o ProcessOptions, name string, arguments []string) er
 		r.err = r.cmd.Wait()
 		close(r.ended)
 	}()
-	return nil
+	return p.note()
 }
 
 // environment is ours without what would reach into a role's flags.
@@ -178,10 +179,17 @@ func lastLines(path string, n int) string {
 }
 
 // stopAll ends devices, then servers, by their control sockets; what has not
-// ended when ctx does is killed, and named in the error.
+// ended when ctx does is killed, and named in the error. Devices have half of the
+// time, so that one that hangs does not cost servers their clean end.
 func stopAll(ctx context.Context, roles []*process) error {
 	var errs []error
 	for _, devices := range []bool{true, false} {
+		ctx := ctx
+		if end, ok := ctx.Deadline(); ok && devices {
+			half, cancel := context.WithTimeout(ctx, time.Until(end)/2)
+			defer cancel()
+			ctx = half
+		}
 		var group sync.WaitGroup
 		var mu sync.Mutex
 		for _, r := range roles {

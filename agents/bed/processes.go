@@ -119,8 +119,8 @@ func start(ctx context.Context, o ProcessOptions) (p *Processes, err error) {
 	if err = p.ready(ctx); err != nil {
 		return p, err
 	}
-	if err = p.note(); err != nil || o.Detach {
-		return p, err
+	if o.Detach {
+		return p, nil
 	}
 	for _, name := range p.options.Topology.order() {
 		p.readers.Go(func() { p.read(reading, p.roles[name]) })

@@ -1,7 +1,6 @@
 package bed
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,7 +38,11 @@ func (p *Processes) makeRunFolder() error {
 			return fmt.Errorf("%s: a socket's path may have %d bytes, and this one has %d: use a folder with a shorter path", path, maxSocket, len(path))
 		}
 	}
-	if roles, err := running(p.dir); err == nil && len(roles) > 0 {
+	roles, err := running(p.dir)
+	if err != nil {
+		return err
+	}
+	if len(roles) > 0 {
 		return fmt.Errorf("%s: %w", p.dir, ErrUp)
 	}
 	return os.MkdirAll(runIn(p.dir), 0o700)
@@ -47,6 +52,7 @@ func (p *Processes) makeRunFolder() error {
 type Role struct {
 	Name    string           `json:"name"`
 	PID     int              `json:"pid"`
+	Born    string           `json:"born,omitempty"` // tells the process from another with its number
 	Control string           `json:"control"`
 	Device  bool             `json:"device,omitempty"`
 	Listen  []control.Listen `json:"listen,omitempty"`
@@ -55,7 +61,8 @@ type Role struct {
 // Roles are those of the bed, servers first.
 func (p *Processes) Roles() (out []Role) {
 	for _, r := range p.list() {
-		out = append(out, Role{Name: r.name, PID: r.pid, Control: r.control.Path(), Device: r.device, Listen: r.info.Listen})
+		born, _ := lives(r.pid)
+		out = append(out, Role{Name: r.name, PID: r.pid, Born: born, Control: r.control.Path(), Device: r.device, Listen: r.info.Listen})
 	}
 	return out
 }
@@ -82,28 +89,26 @@ func removeRun(dir string) error {
 	return err
 }
 
-// running are the roles of a bed in a folder that still run: the process is
-// there, and its control socket says that it is the one.
-func running(dir string) ([]Role, error) {
+// running are the roles of a bed in a folder that still run, whether they answer
+// or not.
+func running(dir string) (alive []Role, err error) {
 	text, err := os.ReadFile(processesIn(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	var noted, found []Role
+	var noted []Role
 	if err := json.Unmarshal(text, &noted); err != nil {
 		return nil, fmt.Errorf("%s: %w", processesIn(dir), err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
 	for _, r := range noted {
-		if !alive(r.PID) {
-			continue
-		}
-		if info, err := control.NewClient(r.Control).Ready(ctx); err == nil && info.PID == r.PID {
-			found = append(found, r)
+		if born, runs := lives(r.PID); runs && born == r.Born {
+			alive = append(alive, r)
 		}
 	}
-	return found, nil
+	return alive, nil
 }
 
 // Down ends the bed that runs in a folder, whoever started it, and tells which
@@ -115,12 +120,14 @@ func Down(ctx context.Context, dir string) ([]Role, error) {
 		return nil, err
 	}
 	roles, err := running(dir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(roles) == 0 {
-		return nil, errors.Join(fmt.Errorf("%s: %w", dir, ErrNotUp), removeRun(dir))
-	}
 	if err != nil {
 		return nil, err
 	}
+	if len(roles) == 0 {
+		return nil, errors.Join(fmt.Errorf("%s: %w", dir, ErrNotUp), removeRun(dir))
+	}
+	roles = slices.Concat(slices.DeleteFunc(slices.Clone(roles), func(r Role) bool { return !r.Device }),
+		slices.DeleteFunc(roles, func(r Role) bool { return r.Device })) // in the order in which they end
 	var all []*process
 	for _, r := range roles {
 		p := &process{name: r.Name, pid: r.PID, device: r.Device, control: control.NewClient(r.Control), log: logIn(dir, r.Name), ended: make(chan struct{})}
@@ -132,22 +139,32 @@ func Down(ctx context.Context, dir string) ([]Role, error) {
 
 // await looks for the end of a process that is not our child.
 func (r *process) await() {
-	for alive(r.pid) {
+	for {
+		if _, runs := lives(r.pid); !runs {
+			break
+		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	close(r.ended)
 }
 
-// alive tells whether a process runs. One that has ended and was not waited for
-// by its parent has ended all the same.
-func alive(pid int) bool {
+// lives tells whether a process runs, and when it was born, which tells it from
+// a later one with its number: in ticks since the machine was started, on Linux;
+// elsewhere empty. One that has ended and was not waited for by its parent has
+// ended all the same.
+func lives(pid int) (born string, runs bool) {
 	if syscall.Kill(pid, 0) != nil {
-		return false
+		return "", false
 	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) // Linux only
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return true
+		return "", true
 	}
-	_, after, _ := bytes.Cut(stat, []byte(") ")) // the state stands behind the program's name
-	return !bytes.HasPrefix(after, []byte("Z"))
+	// Behind the program's name: the state is field 3, the time field 22 (proc(5)).
+	_, after, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(after)
+	if len(fields) < 20 {
+		return "", true
+	}
+	return fields[19], fields[0] != "Z"
 }

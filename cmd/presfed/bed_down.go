@@ -50,5 +50,8 @@ func runBedDown(ctx context.Context, opts bedDownOptions) error {
 			return perr
 		}
 	}
-	return err
+	if err != nil {
+		return fail(exitVerdict, err, "what was killed may have left users registered until they expire")
+	}
+	return nil
 }
