@@ -81,7 +81,11 @@ func (in *reception) deliver() {
 		s.mu.Lock()
 		s.waiting--
 		s.buffered -= in.mem.size
+		last := s.err != nil && s.waiting == 0
 		s.mu.Unlock()
+		if last {
+			s.call(func() { close(s.done) })
+		}
 	})
 }
 

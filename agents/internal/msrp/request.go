@@ -79,12 +79,14 @@ func (c *conn) conclude(s *Session, in *reception, f *Frame, flag Flag) error {
 	} else if flag == Abort {
 		s.abort(f.MessageID())
 	}
+	var err error
 	if f.FailureReport() == FailureYes {
-		if err := c.respond(f, StatusOK, ""); err != nil {
-			return err
-		}
+		err = c.respond(f, StatusOK, "")
 	}
-	then()
+	then() // what is whole is delivered, whether the peer hears of it or not
+	if err != nil {
+		return err
+	}
 	if in != nil && in.whole && f.SuccessReport() {
 		return c.succeed(s, in, f)
 	}

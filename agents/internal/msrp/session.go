@@ -153,6 +153,7 @@ func (s *Session) end(err error) {
 	s.err = err
 	c, parts, tracked := s.conn, s.incoming, s.tracked
 	s.incoming, s.tracked = nil, nil
+	owed := s.waiting > 0 // messages that were answered 200: the last of them closes done
 	s.mu.Unlock()
 
 	s.e.mu.Lock()
@@ -168,5 +169,7 @@ func (s *Session) end(err error) {
 	if c != nil {
 		c.leave(s)
 	}
-	s.call(func() { close(s.done) })
+	if !owed {
+		s.call(func() { close(s.done) })
+	}
 }

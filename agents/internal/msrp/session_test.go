@@ -39,6 +39,37 @@ func TestTwoEndsTalk(t *testing.T) {
 	}
 }
 
+// What a peer is answered 200 for is delivered before the session is over, also
+// when a BYE closes it between the answer and the delivery.
+func TestWhatWasAnsweredIsDelivered(t *testing.T) {
+	inbox := newInbox()
+	s := newSession(t, startEndpoint(t, Config{}), inbox.config())
+	in, refusal := s.receive(&Frame{Method: MethodSend, HasBody: true, Headers: Headers{
+		{headerMessageID, "last"}, {headerByteRange, "1-4/4"}, {headerContentType, "text/plain"},
+	}})
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	if refusal = in.write([]byte("word")); refusal != nil {
+		t.Fatal(refusal)
+	}
+	deliver, refusal := in.finish(Last)
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	s.Close()
+	select {
+	case <-s.Done():
+		t.Fatal("the session is over, and its message not delivered")
+	default:
+	}
+	deliver()
+	await(t, s.Done())
+	if len(inbox.messages) != 1 {
+		t.Errorf("%d messages were delivered", len(inbox.messages))
+	}
+}
+
 func TestMessagesOfAllSizes(t *testing.T) {
 	a, b := startEndpoint(t, Config{}), startEndpoint(t, Config{})
 	inbox := newInbox()
