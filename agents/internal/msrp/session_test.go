@@ -58,6 +58,9 @@ func TestWhatWasAnsweredIsDelivered(t *testing.T) {
 		t.Fatal(refusal)
 	}
 	s.Close()
+	called := make(chan struct{})
+	s.call(func() { close(called) })
+	await(t, called) // and with it every callback that the end has queued
 	select {
 	case <-s.Done():
 		t.Fatal("the session is over, and its message not delivered")
