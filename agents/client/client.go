@@ -49,11 +49,18 @@ type Config struct {
 	Services    []pidf.Service // tuples of Status; none: one for text messages
 	Dialect     pidf.Dialect   // how Status spells
 	Agent       string         // User-Agent
-	Timers      sip.Timers
-	Tap         wire.Tap // SIP and MSRP
-	Clock       clock.Clock
-	Log         *slog.Logger
-	Lookup      resolve.Lookup // nil: the machine's DNS
+	Headers     []Header       // go into every request outside a dialog
+	// DryRun, if not nil, is shown the first request instead of sending it; what
+	// was to send it fails with ErrDryRun.
+	DryRun func(raw []byte)
+	// Save is a folder for messages of sessions that are too large for memory;
+	// empty: they are counted and told without their text.
+	Save   string
+	Timers sip.Timers
+	Tap    wire.Tap // SIP and MSRP
+	Clock  clock.Clock
+	Log    *slog.Logger
+	Lookup resolve.Lookup // nil: the machine's DNS
 	// OnEvent hears what happens to the device, in order, one call at a time; it
 	// must neither block nor call the client. Nil: nobody does.
 	OnEvent func(Event)

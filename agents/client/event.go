@@ -23,6 +23,8 @@ type Event struct {
 	Body        string `json:"body,omitempty"`
 	Size        int64  `json:"size,omitempty"` // bytes of what was sent or came by a session
 
+	File string `json:"file,omitempty"` // where what came was saved
+
 	Person *Person `json:"person,omitempty"` // presence: what the document says
 	Tuples []Tuple `json:"tuples,omitempty"`
 

@@ -19,6 +19,9 @@ func (c *Client) request(method string, uri message.URI, to string) *message.Req
 	message.Add(req, "Call-ID", sip.NewTag()+"@"+c.cfg.Bind.String())
 	message.Add(req, "CSeq", message.CSeq{Seq: c.nextCSeq(), Method: method}.String())
 	c.sign(req)
+	for _, h := range c.cfg.Headers {
+		message.Add(req, h.Name, h.Value)
+	}
 	return req
 }
 
@@ -57,6 +60,9 @@ type hears struct {
 // the server where one fails, and gives the final response: a 2xx, or a
 // *RefusedError beside it. Without to, the next hop is the server.
 func (c *Client) do(ctx context.Context, req *message.Request, to []sip.Target, h hears) (*message.Response, error) {
+	if err := c.show(req); err != nil {
+		return nil, err
+	}
 	if to == nil {
 		var err error
 		if to, err = c.targets(ctx); err != nil {

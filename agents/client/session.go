@@ -50,7 +50,7 @@ func (c *Client) newSession(peer string) (*Session, error) {
 		types = []string{"text/plain"}
 	}
 	var err error
-	s.media, err = c.media.NewSession(msrp.SessionConfig{User: c.aor.User, AcceptTypes: types, OnMessage: s.received})
+	s.media, err = c.media.NewSession(msrp.SessionConfig{User: c.aor.User, AcceptTypes: types, Accept: s.incoming, OnMessage: s.received})
 	return s, err
 }
 
@@ -85,11 +85,14 @@ func (s *Session) SendBody(ctx context.Context, contentType string, body io.Read
 	return nil
 }
 
-func (s *Session) received(m msrp.Message) {
+func (s *Session) received(m msrp.Message) { s.tell(m, "") }
+
+// tell tells of a message that came, and where it was saved.
+func (s *Session) tell(m msrp.Message, file string) {
 	if m.Duplicate {
 		return
 	}
-	e := Event{Type: "im", From: s.peer, Via: "session", State: "established", ContentType: m.ContentType, Size: m.Size}
+	e := Event{Type: "im", From: s.peer, Via: "session", State: "established", ContentType: m.ContentType, Size: m.Size, File: file}
 	if kind, _, _ := strings.Cut(m.ContentType, "/"); strings.EqualFold(kind, "text") {
 		e.Text = string(m.Body)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -31,6 +32,7 @@ type agentOptions struct {
 	directory    string
 	stay         bool
 	control      string
+	save         string
 	logLevel     string
 }
 
@@ -68,6 +70,7 @@ basic=closed for all of them closed.`,
 	f.StringVar(&opts.capabilities, "capabilities", "", "`parameters` of the registered Contact, as ';+sip.message;audio' (default: a device for messages)")
 	f.StringSliceVar(&opts.acceptTypes, "accept-types", []string{"text/plain"}, "content `types` taken in sessions")
 	f.StringVar(&opts.directory, "directory", "", "the domain's directory, a `file`, for allow, block, polite-block, confirm and the buddy list")
+	f.StringVar(&opts.save, "save", "", "`folder` for messages of sessions that are larger than 1 MiB (default: they are only counted)")
 	f.BoolVar(&opts.stay, "stay", false, "go on after the end of the input, until interrupted")
 	f.StringVar(&opts.control, "control", "", "`socket` by which others see and steer the device")
 	f.StringVar(&opts.logLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
@@ -152,6 +155,10 @@ func (a *agent) complete(cfg *client.Config, log *slog.Logger) error {
 	cfg.Answer, cfg.Lengthen = answer, true
 	cfg.Port, cfg.MSRPPort = uint16(a.opts.port), uint16(a.opts.msrpPort)
 	cfg.Capabilities, cfg.AcceptTypes = a.opts.capabilities, a.opts.acceptTypes
+	cfg.Save = a.opts.save
+	if info, err := os.Stat(cfg.Save); cfg.Save != "" && (err != nil || !info.IsDir()) {
+		return usage("make it, or name another", "--save %s is no folder", cfg.Save)
+	}
 	cfg.Log, cfg.OnEvent = log, a.happened
 	return nil
 }

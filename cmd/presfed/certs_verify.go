@@ -33,14 +33,14 @@ whole names, no wildcards, never the common name). Exit code 1 if it does not.`,
 			return run(cmd.Context(), opts)
 		},
 	}
-	cmd.Flags().StringVar(&opts.authority, "ca", "bed/certs/ca.pem", "`file` of the trusted authority")
+	cmd.Flags().StringVar(&opts.authority, "authority", "bed/certs/ca.pem", "`file` of the trusted authority")
 	return cmd
 }
 
 func runCertsVerify(_ context.Context, opts certsVerifyOptions) error {
 	trust, err := certs.Load(certs.Options{Files: certs.Files{Authority: opts.authority}})
 	if err != nil {
-		return fail(exitUsage, err, "name the authority with --ca")
+		return fail(exitUsage, err, "name the authority with --authority")
 	}
 	cert, err := certs.ReadCertificate(opts.file)
 	if err != nil {

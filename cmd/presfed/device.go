@@ -26,6 +26,8 @@ type deviceOptions struct {
 	bind         string
 	authority    string
 	timeout      time.Duration
+	headers      []string // of those that make single requests
+	dryRun       bool
 }
 
 func (o *deviceOptions) flags(cmd *cobra.Command) {
@@ -36,6 +38,14 @@ func (o *deviceOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.bind, "bind", "127.0.0.1", "own `address`")
 	f.StringVar(&o.authority, "authority", "", "`file` of the certificate authority for TLS (default: the system's)")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "give up after this long")
+}
+
+// messageFlags are for commands that send a request or two.
+func (o *deviceOptions) messageFlags(cmd *cobra.Command) {
+	o.flags(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&o.headers, "header", nil, "a `field` more for the request, as 'Subject: hello'; several times")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the request instead of sending it; nothing is resolved or asked")
 }
 
 // password comes from the file, the environment or a prompt; never from an
@@ -73,7 +83,16 @@ func (o deviceOptions) config(con *console, name string) (cfg client.Config, rel
 		return cfg, nil, usage("an IP address such as 127.0.0.1", "--bind %q is no address", o.bind)
 	}
 	cfg = client.Config{Name: name, User: o.user, Server: o.server, Bind: bind, Agent: "presfed"}
-	if cfg.Password, err = o.password(con); err != nil {
+	for _, text := range o.headers {
+		h, err := client.ParseHeader(text)
+		if err != nil {
+			return cfg, nil, usage("as in --header 'Subject: hello'", "--header: %v", err)
+		}
+		cfg.Headers = append(cfg.Headers, h)
+	}
+	if o.dryRun {
+		cfg.DryRun = func(raw []byte) { printRequest(con, raw) }
+	} else if cfg.Password, err = o.password(con); err != nil {
 		return cfg, nil, err
 	}
 	keyLog, _ := con.lookup("SSLKEYLOGFILE")
@@ -106,6 +125,9 @@ func withDevice(ctx context.Context, con *console, o deviceOptions, onEvent func
 	stop()
 	if rerr := <-done; err == nil {
 		err = rerr
+	}
+	if errors.Is(err, client.ErrDryRun) {
+		return nil
 	}
 	return peerFailure(err, o)
 }
@@ -159,6 +181,10 @@ func eventLine(w io.Writer, e client.Event) error {
 	if e.Code != 0 {
 		add("code", fmt.Sprint(e.Code))
 	}
+	add("file", e.File)
+	if e.Text == "" && e.Size > 0 {
+		add("size", fmt.Sprint(e.Size))
+	}
 	if e.Text != "" {
 		fmt.Fprintf(&b, " text=%q", e.Text)
 	}
@@ -180,6 +206,19 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// printRequest is what a dry run shows: the bytes as they would be sent.
+func printRequest(con *console, raw []byte) {
+	line, _, _ := bytes.Cut(raw, []byte("\r\n"))
+	_ = con.result(struct {
+		Type      string `json:"type"`
+		StartLine string `json:"start_line"`
+		Raw       []byte `json:"raw"` // base64
+	}{"message", string(line), raw}, func(w io.Writer) error {
+		_, err := w.Write(raw)
+		return err
+	})
 }
 
 // printEvents gives each event to the console; what cannot be printed is lost

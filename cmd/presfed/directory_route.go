@@ -28,8 +28,8 @@ func newDirectoryRouteCmd(con *console, run func(context.Context, directoryRoute
 		Short: "Where a request for a URI would go, and why",
 		Long: `Says where each server, or the one of --at, would send a request that a client,
 or the server of --peer, sent to it. Exit code 1: it goes nowhere.`,
-		Example: `  presfed directory route bob --at server-a
-  presfed directory route sip:alice@serverb.example.com --at server-b --peer server-a --method INVITE`,
+		Example: `  presfed route bob --at server-a
+  presfed route sip:alice@serverb.example.com --at server-b --peer server-a --method INVITE`,
 		Args: takes("URI"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.uri = args[0]

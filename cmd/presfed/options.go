@@ -31,7 +31,7 @@ func newOptionsCmd(con *console, run func(context.Context, optionsOptions) error
 			return run(cmd.Context(), opts)
 		},
 	}
-	opts.device.flags(cmd)
+	opts.device.messageFlags(cmd)
 	return cmd
 }
 

@@ -28,7 +28,8 @@ func newPublishCmd(con *console, run func(context.Context, publishOptions) error
 		Short: "Publish presence at a SIP server, ours or not",
 		Long: `Sends a PUBLISH with the document in FILE (- for standard input) and prints the
 entity-tag to go on with. With --if-match and no FILE the publication is
-refreshed, with --if-match and --expires 0s it is removed.`,
+refreshed, with --if-match and --expires 0s it is removed. Without --if-match each
+call makes a publication of its own, beside those that have not expired.`,
 		Example: "  presfed publish bob.xml --user bob@example.com --server tcp:127.0.0.1:5060",
 		Args:    takes("[FILE]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -41,7 +42,7 @@ refreshed, with --if-match and --expires 0s it is removed.`,
 			return run(cmd.Context(), opts)
 		},
 	}
-	opts.device.flags(cmd)
+	opts.device.messageFlags(cmd)
 	cmd.Flags().StringVar(&opts.event, "event", "presence", "event `package`")
 	cmd.Flags().StringVar(&opts.contentType, "content-type", "application/pidf+xml", "content `type` of FILE")
 	cmd.Flags().StringVar(&opts.etag, "if-match", "", "entity-`tag` of the publication to go on with")

@@ -26,7 +26,7 @@ With --expires 0s the binding is removed.`,
 		Args:    takes(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), opts) },
 	}
-	opts.device.flags(cmd)
+	opts.device.messageFlags(cmd)
 	cmd.Flags().DurationVar(&opts.expires, "expires", time.Hour, "how long the binding is to last")
 	return cmd
 }

@@ -73,6 +73,7 @@ func newRoot(con *console) *cobra.Command {
 		newOptionsCmd(con, runOptions),
 		newPublishCmd(con, runPublish),
 		newRegisterCmd(con, runRegister),
+		newDirectoryRouteCmd(con, runDirectoryRoute),
 		newSendIMCmd(con, runSendIM),
 		newServerCmd(con, "", runServer),
 		newServerCmd(con, "server-a", runServer),

@@ -18,6 +18,7 @@ type sendIMOptions struct {
 	text        string
 	contentType string
 	page        bool
+	chat        bool
 }
 
 func newSendIMCmd(con *console, run func(context.Context, sendIMOptions) error) *cobra.Command {
@@ -28,7 +29,10 @@ func newSendIMCmd(con *console, run func(context.Context, sendIMOptions) error) 
 		Long: `Sends TEXT, or standard input where there is none, in an MSRP session (RFC
 4975): INVITE, SEND in chunks, and BYE when all of it has arrived. With --page it
 goes as one MESSAGE request (RFC 3428), at most 64 KiB. What is long needs a
-longer --timeout.`,
+longer --timeout.
+
+With -i the session stays: each line of standard input is a message, what comes
+is printed, and /bye, the end of the input or an interrupt ends it.`,
 		Example: "  presfed send-im bob 'Are you there?' --user alice@example.com --server tcp:127.0.0.1:5060",
 		Args:    takes("USER", "[TEXT...]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,8 +40,10 @@ longer --timeout.`,
 			return run(cmd.Context(), opts)
 		},
 	}
-	opts.device.flags(cmd)
+	opts.device.messageFlags(cmd)
 	cmd.Flags().BoolVar(&opts.page, "page", false, "one MESSAGE request instead of a session")
+	cmd.Flags().BoolVarP(&opts.chat, "interactive", "i", false, "chat: a message a line, until /bye")
+	cmd.MarkFlagsMutuallyExclusive("page", "interactive")
 	cmd.Flags().StringVar(&opts.contentType, "content-type", "text/plain", "content `type` of the message or of standard input")
 	return cmd
 }
@@ -55,10 +61,14 @@ func runSendIM(ctx context.Context, opts sendIMOptions) error {
 			return c.Page(ctx, opts.target, opts.contentType, body)
 		})
 	}
+	outer := ctx
 	return withDevice(ctx, opts.con, opts.device, printEvents(opts.con), func(ctx context.Context, c *client.Client) error {
 		session, err := c.IM(ctx, opts.target, opts.text)
 		if err != nil {
 			return err
+		}
+		if opts.chat { // it lasts longer than any answer may take
+			return chat(outer, opts, session)
 		}
 		if opts.text == "" { // chunk by chunk, however much comes
 			if err := session.SendBody(ctx, opts.contentType, opts.con.in); err != nil {

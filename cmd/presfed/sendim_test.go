@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -40,5 +42,87 @@ func TestSendIM(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatalf("%v: bob heard nothing\n%s", more, out.String())
 		}
+	}
+}
+
+// A chat goes both ways until /bye, and ends when the other end does.
+func TestChat(t *testing.T) {
+	for _, ends := range []string{"/bye", "the peer's BYE", "the end of the input"} {
+		t.Run(ends, func(t *testing.T) {
+			heard := make(chan client.Event, 10)
+			bob, err := client.New(client.Config{Name: "bob-pc", User: "bob@example.com", Answer: client.AnswerAuto, OnEvent: func(e client.Event) {
+				if e.Type == "im" || e.Type == "closed" {
+					heard <- e
+				}
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(context.Background())
+			done := make(chan struct{})
+			go func() { defer close(done); bob.Run(ctx) }()
+			defer func() { stop(); <-done }()
+			typed, keys := io.Pipe()
+			shown, out := io.Pipe()
+			con := newConsole(typed, out, io.Discard, func(string) (string, bool) { return "", false })
+			code := make(chan int, 1)
+			go func() {
+				code <- execute(t.Context(), []string{"send-im", "bob", "Hello", "-i", "--user", "alice@example.com", "--server", "tcp:" + bob.Addr("TCP").String()}, con)
+				out.Close()
+			}()
+			screen := make(chan string, 100) // who prints does not wait for who reads
+			go func() {
+				defer close(screen)
+				for lines := bufio.NewScanner(shown); lines.Scan(); {
+					screen <- lines.Text()
+				}
+			}()
+			until := func(want string) {
+				t.Helper()
+				for line := range screen {
+					if strings.Contains(line, want) {
+						return
+					}
+				}
+				t.Fatalf("the screen never showed %q", want)
+			}
+			hears := func(want string) {
+				t.Helper()
+				select {
+				case e := <-heard:
+					if e.Text != want && e.Type != want {
+						t.Fatalf("bob heard %+v, want %q", e, want)
+					}
+				case <-time.After(20 * time.Second):
+					t.Fatalf("bob never heard %q", want)
+				}
+			}
+			hears("Hello")
+			until("sent")
+			io.WriteString(keys, "Are you there?\n\n")
+			hears("Are you there?")
+			until("sent")
+			session := bob.Sessions()[0]
+			if err := session.Send(t.Context(), "Yes"); err != nil {
+				t.Fatal(err)
+			}
+			until(`text="Yes"`)
+			switch ends {
+			case "/bye":
+				io.WriteString(keys, "/bye\n")
+			case "the end of the input":
+				keys.Close()
+			default:
+				if err := session.Close(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			until("closed")
+			hears("closed")
+			if c := <-code; c != exitDone {
+				t.Errorf("exit code %d", c)
+			}
+			keys.Close()
+		})
 	}
 }

@@ -45,7 +45,7 @@ time is up before, the exit code is 1.`,
 			return run(cmd.Context(), opts)
 		},
 	}
-	opts.device.flags(cmd)
+	opts.device.messageFlags(cmd)
 	cmd.Flags().StringVar(&opts.event, "event", "presence", "event `package`")
 	cmd.Flags().StringVar(&opts.accept, "accept", "application/pidf+xml", "content `types` accepted")
 	cmd.Flags().DurationVar(&opts.expires, "expires", time.Hour, "how long the subscription is to last")
@@ -57,8 +57,12 @@ time is up before, the exit code is 1.`,
 func runSubscribe(ctx context.Context, opts subscribeOptions) error {
 	events := make(chan client.Event, 256)
 	print := printEvents(opts.con)
+	told := 0
 	onEvent := func(e client.Event) {
 		if e.Type == "presence" {
+			if told++; opts.count > 0 && told > opts.count {
+				return // such as the NOTIFY that ends the subscription
+			}
 			select {
 			case events <- e:
 			default: // nobody reads this fast; the newest is printed all the same

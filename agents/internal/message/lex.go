@@ -26,6 +26,9 @@ func at(err error, field string) error {
 	return err
 }
 
+// IsToken says whether s is a token, as field names are (RFC 3261 section 25.1).
+func IsToken(s string) bool { return s != "" && isToken(s) }
+
 // isToken checks RFC 3261 section 25.1's token.
 func isToken(s string) bool {
 	for i := 0; i < len(s); i++ {
