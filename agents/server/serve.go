@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"presfed/agents/internal/auth"
 	"presfed/agents/internal/im"
@@ -45,7 +46,10 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	case method == message.MESSAGE, method == message.OPTIONS && req.Recipient.User != "":
 		s.talk(tx) // whatever To says: policy is not to be walked around by a tag
 	case method == message.OPTIONS:
-		s.reply(tx, 200, "Allow", allowed, "Allow-Events", s.notifier.AllowEvents(), "Accept", presence.ContentType)
+		if s.understands(tx) { // RFC 3261 section 11.2
+			s.reply(tx, 200, "Allow", allowed, "Allow-Events", s.notifier.AllowEvents(),
+				"Accept", presence.ContentType, "Accept-Encoding", "identity", "Accept-Language", "en")
+		}
 	case method == message.SUBSCRIBE && to.Tag() != "" && s.notifier.Has(message.CallID(req), to.Tag()):
 		s.refresh(tx)
 	case to.Tag() != "":
@@ -54,6 +58,10 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 		s.subscribe(tx)
 	case method == message.INVITE:
 		s.talk(tx)
+	case method == message.NOTIFY, method == message.BYE:
+		s.reply(tx, 481) // they live in a dialog: RFC 6665 section 4.1.3, RFC 3261 section 15.1.2
+	case req.Recipient.User != "":
+		s.talk(tx) // RFC 3261 section 16.3: a method is not refused for being unknown
 	default:
 		s.reply(tx, 405, "Allow", allowed)
 	}
@@ -77,14 +85,28 @@ func (s *Server) relay(tx *sip.ServerTx) {
 	r.Relay(func(copy *message.Request) { s.im.Vouch(copy, sender, !r.ToClient()) })
 }
 
-// talk takes a MESSAGE or an INVITE to a user.
+// talk takes a MESSAGE, an INVITE or what else goes to a user's devices.
 func (s *Server) talk(tx *sip.ServerTx) {
 	sender, err := s.speaker(context.Background(), tx, auth.Proxy)
 	if err != nil {
 		s.refuse(tx, err)
 		return
 	}
+	if sender.User == "" && message.Has(tx.Request(), "P-Asserted-Identity") {
+		s.reply(tx, 403) // for a user whom that peer may not speak for
+		return
+	}
 	s.im.Serve(tx, sender)
+}
+
+// understands answers 420 where a request that ends here requires an extension:
+// none is ours (RFC 3261 section 8.2.2.3).
+func (s *Server) understands(tx *sip.ServerTx) bool {
+	required := message.Values(tx.Request(), "Require")
+	if len(required) > 0 {
+		s.reply(tx, 420, "Unsupported", strings.Join(required, ", "))
+	}
+	return len(required) == 0
 }
 
 // register ends a client's REGISTER here, if this server serves the user and
@@ -102,10 +124,17 @@ func (s *Server) register(tx *sip.ServerTx) {
 		s.refuse(tx, err)
 		return
 	}
+	if !s.handles(ctx, to.URI) {
+		s.reply(tx, 404) // RFC 3261 section 10.3 step 5
+		return
+	}
 	aor, err := db.ParseAOR(message.Unescape(to.URI.User)+"@"+s.domain.Name, s.domain.Name)
 	if err != nil || sender.Peer == "" && aor != sender.User {
 		// RFC 3261 section 10.3 step 3: she may change her own bindings only.
 		s.reply(tx, 403)
+		return
+	}
+	if !s.understands(tx) {
 		return
 	}
 	if _, err := locate.Route(ctx, s.locate, locate.Question{
@@ -115,6 +144,16 @@ func (s *Server) register(tx *sip.ServerTx) {
 		return
 	}
 	s.registrar.Register(tx, aor)
+}
+
+// handles says that a URI is the domain's, or one of its servers'.
+func (s *Server) handles(ctx context.Context, uri message.URI) bool {
+	names, err := s.locate.Names(ctx)
+	if err != nil {
+		return false
+	}
+	_, err = routing.ScopeOf(uri.Host, uri.Port, names)
+	return err == nil
 }
 
 // refuse answers with what an error of a lower room means to the peer.

@@ -187,7 +187,8 @@ func (s *Server) newVerifier() (*auth.Verifier, error) {
 	}
 	return auth.NewVerifier(auth.Config{
 		Realm: s.domain.Realm, Algorithms: algorithms, HA1: s.ha1, Clock: s.cfg.Clock,
-		Accepts: func(message.URI) bool { return true }, // the Request-URI is checked by routing, not by digest
+		// A proxy on the way may have changed the user or the form, never to another domain.
+		Accepts: func(uri message.URI) bool { return s.handles(context.Background(), uri) },
 	})
 }
 

@@ -40,6 +40,9 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 		s.im.Pass(tx, sender, where.Targets[0])
 		return
 	}
+	if !s.understands(tx) {
+		return
+	}
 	ask := event.Ask{
 		Resource: scheme + where.User, View: presence.Composed, Watcher: scheme + sender.User,
 		Contact: s.contactHere(req.Recipient.User, tx.Source().Transport),
@@ -86,7 +89,9 @@ func (s *Server) refresh(tx *sip.ServerTx) {
 		s.reply(tx, 403) // for a user whom that peer may not speak for
 		return
 	}
-	s.notifier.Refresh(tx, watcher, sender.Peer)
+	if s.understands(tx) {
+		s.notifier.Refresh(tx, watcher, sender.Peer)
+	}
 }
 
 // publish takes a user's own PUBLISH.
@@ -107,5 +112,7 @@ func (s *Server) publish(tx *sip.ServerTx) {
 		s.reply(tx, 403)
 		return
 	}
-	s.presence.Publish(tx, scheme+where.User)
+	if s.understands(tx) {
+		s.presence.Publish(tx, scheme+where.User)
+	}
 }
