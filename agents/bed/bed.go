@@ -50,8 +50,8 @@ func Up(ctx context.Context, o Options) (*Bed, error) {
 	return again(o, func(o Options) (*Bed, error) { return up(ctx, o) })
 }
 
-// again completes the options and builds, anew in another subnet while the one
-// that was picked is in use.
+// again completes the options and builds, anew while the subnet or a port that
+// was picked turns out to be in use.
 func again[B any](o Options, build func(Options) (B, error)) (B, error) {
 	for try := 1; ; try++ {
 		options := o
@@ -60,7 +60,7 @@ func again[B any](o Options, build func(Options) (B, error)) (B, error) {
 			return none, err
 		}
 		b, err := build(options)
-		picked := !o.Subnet.IsValid() && o.Topology.Subnet == "" && o.Dir == ""
+		picked := options.Ports || !o.Subnet.IsValid() && o.Topology.Subnet == ""
 		if err == nil || !picked || try == tries || !inUse(err) {
 			return b, err
 		}

@@ -94,7 +94,7 @@ func (p *Processes) serverArguments(s Server) []string {
 }
 
 // deviceArguments are an agent's. The password goes by a file of its own.
-func (p *Processes) deviceArguments(d Device, o ProcessOptions) ([]string, error) {
+func (p *Processes) deviceArguments(d Device, o ProcessOptions) []string {
 	t := &p.options.Topology
 	home := ""
 	for _, l := range p.roles[t.home(d)].info.Listen {
@@ -102,13 +102,9 @@ func (p *Processes) deviceArguments(d Device, o ProcessOptions) ([]string, error
 			home = "tcp:" + l.Addr.String()
 		}
 	}
-	password, err := p.passwordFile(d.User)
-	if err != nil {
-		return nil, err
-	}
 	here, media := p.options.addr(d.At, portSIP), p.options.addr(d.At, portMSRP)
 	arguments := []string{
-		"agent", d.Name, "--user", t.aor(d.User), "--password-file", password, "--server", home,
+		"agent", d.Name, "--user", t.aor(d.User), "--password-file", passwordIn(p.dir, d.User), "--server", home,
 		"--authority", certs.FilesIn(certsIn(p.dir), d.Name).Authority, "--directory", directoryIn(p.dir),
 		"--bind", here.Addr().String(), "--port", fmt.Sprint(here.Port()), "--msrp-port", fmt.Sprint(media.Port()),
 		"--control", socketIn(p.dir, d.Name), "--json",
@@ -125,16 +121,23 @@ func (p *Processes) deviceArguments(d Device, o ProcessOptions) ([]string, error
 	if o.Detach {
 		arguments = append(arguments, "--stay")
 	}
-	return arguments, nil
+	return arguments
 }
 
-func (p *Processes) passwordFile(user string) (string, error) {
-	u, _ := p.options.Topology.user(user)
-	path := filepath.Join(p.dir, "passwords", user)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", err
+func passwordIn(dir, user string) string { return filepath.Join(dir, "passwords", user) }
+
+// writePasswords is for the devices, and for whoever speaks as one of the users.
+func (p *Processes) writePasswords() error {
+	for _, u := range p.options.Topology.Users {
+		path := passwordIn(p.dir, u.Name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(u.Password+"\n"), 0o600); err != nil {
+			return err
+		}
 	}
-	return path, os.WriteFile(path, []byte(u.Password+"\n"), 0o600)
+	return nil
 }
 
 // ready waits until the role takes requests. One that ends before says why in

@@ -96,6 +96,9 @@ func start(ctx context.Context, o ProcessOptions) (p *Processes, err error) {
 	if p.allows, err = p.ground.allowed(ctx); err != nil {
 		return p, err
 	}
+	if err = p.writePasswords(); err != nil {
+		return p, err
+	}
 	for _, s := range o.Topology.Servers {
 		if _, err = p.ground.certify(s); err != nil {
 			return p, err
@@ -108,19 +111,15 @@ func start(ctx context.Context, o ProcessOptions) (p *Processes, err error) {
 		return p, err
 	}
 	for _, d := range o.Topology.Devices {
-		var arguments []string
-		if arguments, err = p.deviceArguments(d, o); err != nil {
-			return p, err
-		}
-		if err = p.launch(o, d.Name, arguments); err != nil {
+		if err = p.launch(o, d.Name, p.deviceArguments(d, o)); err != nil {
 			return p, err
 		}
 	}
 	if err = p.ready(ctx); err != nil {
 		return p, err
 	}
-	if o.Detach {
-		return p, nil
+	if err = p.note(); err != nil || o.Detach { // again: now it is known where they listen
+		return p, err
 	}
 	for _, name := range p.options.Topology.order() {
 		p.readers.Go(func() { p.read(reading, p.roles[name]) })
