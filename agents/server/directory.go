@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"presfed/agents/internal/auth"
 	"presfed/agents/internal/locate"
@@ -35,7 +37,14 @@ func (s *Server) openDirectory(ctx context.Context) error {
 			Hint: "add it to the directory, or name one that is there",
 		}
 	}
-	return err
+	if err != nil || len(s.cfg.Proves) == 0 || slices.ContainsFunc(s.cfg.Proves, func(name string) bool { return strings.EqualFold(name, s.self.Identity) }) {
+		return err
+	}
+	return &InputError{
+		What: fmt.Sprintf("the certificate proves %s, and the directory says that %s is %s: no peer would believe it",
+			strings.Join(s.cfg.Proves, ", "), s.cfg.Name, s.self.Identity),
+		Hint: fmt.Sprintf("presfed certs issue %s %s --replace, or presfed directory server set %s --identity NAME", s.cfg.Name, s.self.Identity, s.cfg.Name),
+	}
 }
 
 // ha1 is the stored hash of a user, who may name herself with or without the

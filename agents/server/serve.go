@@ -92,8 +92,8 @@ func (s *Server) talk(tx *sip.ServerTx) {
 		s.refuse(tx, err)
 		return
 	}
-	if sender.User == "" && message.Has(tx.Request(), "P-Asserted-Identity") {
-		s.reply(tx, 403) // for a user whom that peer may not speak for
+	if sender.User == "" {
+		s.reply(tx, 403) // a peer speaks for nobody, or for somebody it may not speak for: no rule could be asked
 		return
 	}
 	s.im.Serve(tx, sender)

@@ -48,7 +48,10 @@ type Config struct {
 	Listen       []Listen
 	// ServerTLS and ClientTLS are for connections accepted and dialled; nil: no TLS.
 	ServerTLS, ClientTLS *tls.Config
-	Algorithms           string // of digest, in the order of challenges; empty: SHA-256,MD5
+	// Proves are the names that our certificate proves (RFC 5922 section 7.1): the
+	// one that the directory expects must be among them. None: it is not checked.
+	Proves     []string
+	Algorithms string // of digest, in the order of challenges; empty: SHA-256,MD5
 	// PeerRetry is how often a peer that cannot be reached is tried again with a
 	// NOTIFY; 0: 5 seconds.
 	PeerRetry time.Duration

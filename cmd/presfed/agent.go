@@ -60,6 +60,7 @@ basic=closed for all of them closed.`,
 			return run(cmd.Context(), opts)
 		},
 	}
+	takesConfig(con, cmd)
 	opts.device.flags(cmd)
 	f := cmd.Flags()
 	f.IntVar(&opts.port, "port", 0, "own `port` for SIP over UDP and TCP (0: free ones)")

@@ -10,6 +10,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// takesConfig gives a command that runs for long its file of flags.
+func takesConfig(con *console, cmd *cobra.Command) {
+	cmd.Flags().StringVar(&con.config, "config", "", "YAML `file` with values for flags")
+}
+
 // maxConfig bounds a file of flags.
 const maxConfig = 1 << 20
 
@@ -41,6 +46,9 @@ func readConfig(cmd *cobra.Command, path string) error {
 		flag := cmd.Flags().Lookup(name)
 		if flag == nil || name == "config" || name == "help" {
 			return usage(hintHelp(cmd)+" for those there are", "%s: %s has no flag --%s\n%s", path, cmd.CommandPath(), name, excerpt(text, name))
+		}
+		if item.Value == nil {
+			return usage("it stands for --"+name+": "+flag.Usage, "%s: %s has no value\n%s", path, name, excerpt(text, name))
 		}
 		if flag.Changed {
 			continue

@@ -12,8 +12,8 @@ SIMPLE, MSRP and mutual TLS.
 
 Results go to standard output, talk to standard error; with --json both results
 and errors are JSON objects on standard output, one a line. Every flag can come
-from the environment, PRESFED_NO_COLOR for --no-color, or from a file that
---config names; flags go before the environment, that before the file. Exit codes: 0 done, 1 our
+from the environment, PRESFED_NO_COLOR for --no-color; what runs for long takes
+them from a file as well (--config), behind flags and environment. Exit codes: 0 done, 1 our
 own verdict is no, 2 wrong usage or input, 3 the peer refused, 4 no answer in
 time, 5 authentication or TLS failed, 130 interrupted.`
 
@@ -56,7 +56,6 @@ func newRoot(con *console) *cobra.Command {
 	})
 	root.PersistentFlags().BoolVar(&con.json, "json", con.json, "print JSON, one object a line")
 	root.PersistentFlags().BoolVar(&con.noColor, "no-color", false, "no colour, also with NO_COLOR set")
-	root.PersistentFlags().StringVar(&con.config, "config", "", "YAML `file` with values for flags")
 	root.PersistentFlags().Lookup("json").DefValue = "false"
 
 	root.SetHelpCommand(newHelpCmd())

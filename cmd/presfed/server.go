@@ -64,6 +64,7 @@ flags go before the environment, the environment before the file.
   listen: [tls:192.0.2.1:5061, tcp:192.0.2.1:5060]
   peer-retry: 10s`
 	cmd.Example = "  presfed " + strings.ReplaceAll(cmd.Use, "NAME", "server-a") + " --directory bed/directory.db --listen tcp:127.0.0.1:5060 --listen udp:127.0.0.1:5060"
+	takesConfig(con, cmd)
 	f := cmd.Flags()
 	f.StringVar(&opts.directory, "directory", "bed/directory.db", "the domain's directory, a `file`")
 	f.StringVar(&opts.state, "state", "", "the server's own durable state, a `file` (default: NAME.state beside the directory)")
@@ -108,7 +109,7 @@ func runServer(ctx context.Context, opts serverOptions) error {
 			return err
 		}
 		defer creds.Close()
-		cfg.ServerTLS, cfg.ClientTLS = creds.Config(), creds.Config()
+		cfg.ServerTLS, cfg.ClientTLS, cfg.Proves = creds.Config(), creds.Config(), creds.Names()
 	}
 	s, err := server.New(ctx, cfg)
 	var input *server.InputError

@@ -212,7 +212,7 @@ func TestARefreshThatFails(t *testing.T) {
 	w.update("active  still valid")
 	watch.Refresh()
 	answer(w.far.next(), 481)
-	w.update("Subscription Does Not Exist  status 481 again 5s")
+	w.update("Call/Transaction Does Not Exist  status 481 again 5s")
 	f.want(481, "active", "")
 	w.clock.Advance(5 * time.Second)
 	tx := w.far.next()
@@ -235,7 +235,7 @@ func TestUnsubscribeInEveryPhase(t *testing.T) {
 		tx = w.far.next()
 		expect(t, message.Get(tx.Request(), "Expires"), "0")
 		answer(tx, 481)
-		w.update("Subscription Does Not Exist  status 481 over")
+		w.update("Call/Transaction Does Not Exist  status 481 over")
 	})
 	t.Run("between attempts", func(t *testing.T) {
 		w := setUp(t)

@@ -13,6 +13,7 @@ import (
 func (s *Service) Vouch(copy *message.Request, from Sender, toServer bool) {
 	message.Remove(copy, "P-Preferred-Identity")
 	message.Remove(copy, "P-Asserted-Identity")
+	message.Remove(copy, "Remote-Party-ID") // never an RFC, but phones show it
 	if from.User != "" && (toServer || !wantsPrivacy(copy)) {
 		uri, err := message.ParseURI("sip:" + from.User)
 		if err == nil {

@@ -28,7 +28,7 @@ var reasons = map[int]string{
 	412: "Conditional Request Failed", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
 	415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension", 421: "Extension Required",
 	423: "Interval Too Brief", 440: "Max-Breadth Exceeded", 480: "Temporarily Unavailable",
-	481: "Subscription Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops", 484: "Address Incomplete",
+	481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops", 484: "Address Incomplete",
 	485: "Ambiguous", 486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 489: "Bad Event",
 	491: "Request Pending", 493: "Undecipherable", 500: "Server Internal Error", 501: "Not Implemented",
 	502: "Bad Gateway", 503: "Service Unavailable", 504: "Server Time-out", 505: "Version Not Supported",
