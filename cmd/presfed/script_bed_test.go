@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"presfed/agents/bed"
 )
 
 // bedRole is one of the roles that a bed's processes.json names.
@@ -33,6 +37,21 @@ func hang(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: hang PROCESSES.JSON ROLE")
 	}
 	ts.Check(syscall.Kill(bedRoleOf(ts, args[0], args[1]).PID, syscall.SIGSTOP))
+}
+
+// tidies ends a bed when the script does, if that has not: "tidies FOLDER...".
+func tidies(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: tidies FOLDER...")
+	}
+	for _, dir := range args {
+		dir = ts.MkAbs(dir)
+		ts.Defer(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			_, _ = bed.Down(ctx, dir) // an error is that there is none
+		})
+	}
 }
 
 // listens puts into a variable where a role of a bed listens: "listens VARIABLE
