@@ -55,9 +55,7 @@ func (in *reception) finish(flag Flag) (then func(), why *StatusError) {
 	if mine {
 		delete(s.incoming, in.info.ID)
 		s.seen = pushLast(s.seen, in.info.ID, 64)
-		if in.mem != nil {
-			s.waiting++
-		}
+		s.waiting++
 	}
 	s.mu.Unlock()
 	if !mine {
@@ -69,18 +67,19 @@ func (in *reception) finish(flag Flag) (then func(), why *StatusError) {
 	return in.deliver, nil
 }
 
-// deliver hands an assembled message to its callback.
+// deliver hands an assembled message to its callback; a sink has had its own.
+// The session is not over before.
 func (in *reception) deliver() {
-	if in.mem == nil {
-		return
-	}
-	m := Message{Incoming: in.info, Body: in.mem.bytes[:in.total]}
 	s := in.s
 	s.call(func() {
-		s.cfg.OnMessage(m)
+		if in.mem != nil {
+			s.cfg.OnMessage(Message{Incoming: in.info, Body: in.mem.bytes[:in.total]})
+		}
 		s.mu.Lock()
 		s.waiting--
-		s.buffered -= in.mem.size
+		if in.mem != nil {
+			s.buffered -= in.mem.size
+		}
 		last := s.err != nil && s.waiting == 0
 		s.mu.Unlock()
 		if last {

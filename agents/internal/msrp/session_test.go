@@ -73,6 +73,50 @@ func TestWhatWasAnsweredIsDelivered(t *testing.T) {
 	}
 }
 
+// So is what a sink takes: its End comes before the session's.
+func TestWhatASinkTookEndsFirst(t *testing.T) {
+	var s *Session
+	early := false
+	config := newInbox().config()
+	config.Accept = func(Incoming) (Sink, error) {
+		return closingSink(func(error) {
+			s.Close()
+			called := make(chan struct{})
+			s.call(func() { close(called) })
+			<-called
+			select {
+			case <-s.Done():
+				early = true
+			default:
+			}
+		}), nil
+	}
+	s = newSession(t, startEndpoint(t, Config{}), config)
+	in, refusal := s.receive(&Frame{Method: MethodSend, HasBody: true, Headers: Headers{
+		{headerMessageID, "last"}, {headerByteRange, "1-4/4"}, {headerContentType, "text/plain"},
+	}})
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	if refusal = in.write([]byte("word")); refusal != nil {
+		t.Fatal(refusal)
+	}
+	deliver, refusal := in.finish(Last)
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	deliver()
+	await(t, s.Done())
+	if early {
+		t.Error("the session was over before its message")
+	}
+}
+
+type closingSink func(error)
+
+func (closingSink) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
+func (end closingSink) End(err error)                      { end(err) }
+
 func TestMessagesOfAllSizes(t *testing.T) {
 	a, b := startEndpoint(t, Config{}), startEndpoint(t, Config{})
 	inbox := newInbox()
