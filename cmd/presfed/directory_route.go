@@ -16,7 +16,7 @@ import (
 type directoryRouteOptions struct {
 	directoryOptions
 	uri    string
-	at     string
+	from   string
 	peer   string
 	method string
 }
@@ -26,10 +26,10 @@ func newDirectoryRouteCmd(con *console, run func(context.Context, directoryRoute
 	cmd := &cobra.Command{
 		Use:   "route URI",
 		Short: "Where a request for a URI would go, and why",
-		Long: `Says where each server, or the one of --at, would send a request that a client,
+		Long: `Says where each server, or the one of --from, would send a request that a client,
 or the server of --peer, sent to it. Exit code 1: it goes nowhere.`,
-		Example: `  presfed route bob --at server-a
-  presfed route sip:alice@serverb.example.com --at server-b --peer server-a --method INVITE`,
+		Example: `  presfed route bob --from server-a
+  presfed route sip:alice@serverb.example.com --from server-b --peer server-a --method INVITE`,
 		Args: takes("URI"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.uri = args[0]
@@ -38,8 +38,8 @@ or the server of --peer, sent to it. Exit code 1: it goes nowhere.`,
 	}
 	f := cmd.Flags()
 	opts.flags(f)
-	f.StringVar(&opts.at, "at", "", "`server` that has the request (default: each in turn)")
-	_ = f.SetAnnotation("at", envAnnotation, []string{"PRESFED_ROUTE_AT"}) // elsewhere --at is a position
+	f.StringVar(&opts.from, "from", "", "`server` that has the request (default: each in turn)")
+	_ = f.SetAnnotation("from", envAnnotation, []string{"PRESFED_ROUTE_FROM"}) // elsewhere --from is a server to leave
 	f.StringVar(&opts.peer, "peer", "", "`server` that sent it there (default: a client did)")
 	f.StringVar(&opts.method, "method", "SUBSCRIBE", "the request's `method`")
 	return cmd
@@ -80,7 +80,7 @@ func runDirectoryRoute(ctx context.Context, opts directoryRouteOptions) error {
 			names[i] = s.Routing()
 		}
 		facts := routing.Facts{Names: routing.NewNames(d.Name, names), Peer: opts.peer, Class: routing.ClassOf(strings.ToUpper(opts.method))}
-		for _, name := range []string{opts.at, opts.peer} {
+		for _, name := range []string{opts.from, opts.peer} {
 			if _, ok := facts.Names.Server(name); name != "" && !ok {
 				return &db.NotFoundError{What: "server", Name: name}
 			}
@@ -98,7 +98,7 @@ func runDirectoryRoute(ctx context.Context, opts directoryRouteOptions) error {
 		}
 		somewhere := false
 		for _, s := range servers {
-			if opts.at != "" && s.Name != opts.at || s.Name == opts.peer {
+			if opts.from != "" && s.Name != opts.from || s.Name == opts.peer {
 				continue
 			}
 			facts.Self = s.Name
