@@ -52,7 +52,7 @@ type Config struct {
 	Headers     []Header       // go into every request outside a dialog
 	// DryRun, if not nil, is shown the first request instead of sending it; what
 	// was to send it fails with ErrDryRun.
-	DryRun func(raw []byte)
+	DryRun func(Unsent)
 	// Save is a folder for messages of sessions that are too large for memory;
 	// empty: they are counted and told without their text.
 	Save   string

@@ -13,6 +13,13 @@ import (
 // ErrDryRun: the request was shown and not sent.
 var ErrDryRun = errors.New("not sent: a dry run")
 
+// Unsent is a request of a dry run.
+type Unsent struct {
+	Method string
+	CallID string
+	Raw    []byte // as it would be sent
+}
+
 // show gives Config.DryRun the request as it would be sent, if there is one.
 // Nothing is resolved for it: the Via is that of the transport the server's URI
 // names, or of the first that would be tried.
@@ -29,6 +36,6 @@ func (c *Client) show(req *message.Request) error {
 	}
 	shown := message.Clone(req)
 	message.Prepend(shown, "Via", c.endpoint.Via(to, sip.NewBranch()))
-	c.cfg.DryRun(message.Bytes(shown))
+	c.cfg.DryRun(Unsent{string(shown.Method), message.CallID(shown), message.Bytes(shown)})
 	return ErrDryRun
 }

@@ -17,7 +17,6 @@ var ours = map[string]string{
 	"Content-Length": "it is counted", "From": "use --user", "To": "it is the target's", "Contact": "it is where the device listens; use --bind",
 	"Max-Forwards": "it is 70", "Authorization": "it answers a challenge", "Proxy-Authorization": "it answers a challenge",
 	"Content-Type": "use --content-type", "Event": "use --event", "Expires": "use --expires", "SIP-If-Match": "use --if-match",
-	"Accept": "use --accept where there is one",
 }
 
 // maxHeader bounds a field, in bytes.

@@ -18,16 +18,16 @@ func (c *Client) request(method string, uri message.URI, to string) *message.Req
 	message.Add(req, "To", to)
 	message.Add(req, "Call-ID", sip.NewTag()+"@"+c.cfg.Bind.String())
 	message.Add(req, "CSeq", message.CSeq{Seq: c.nextCSeq(), Method: method}.String())
-	c.sign(req)
 	for _, h := range c.cfg.Headers {
 		message.Add(req, h.Name, h.Value)
 	}
+	c.sign(req)
 	return req
 }
 
-// sign adds who made the request.
+// sign adds who made the request, unless it says so.
 func (c *Client) sign(req *message.Request) {
-	if c.cfg.Agent != "" {
+	if c.cfg.Agent != "" && !message.Has(req, "User-Agent") {
 		message.Add(req, "User-Agent", c.cfg.Agent)
 	}
 }

@@ -57,8 +57,8 @@ func (c *Client) Subscribe(ctx context.Context, target string, opts SubscribeOpt
 		return nil, err
 	}
 	opts.Event = cmp.Or(opts.Event, "presence")
-	opts.Accept = cmp.Or(opts.Accept, "application/pidf+xml")
 	req := c.request(message.SUBSCRIBE, uri, message.Address{URI: uri}.String())
+	opts.Accept = cmp.Or(message.Get(req, "Accept"), opts.Accept, "application/pidf+xml") // a field of Config.Headers goes first
 	s := &Subscription{within: newWithin(c), opts: opts, target: uri, ended: make(chan struct{})}
 	s.complete(opts.Expires)(req)
 	s.asked = message.Clone(req)
@@ -77,7 +77,7 @@ func (c *Client) Subscribe(ctx context.Context, target string, opts SubscribeOpt
 func (s *Subscription) complete(expires time.Duration) func(*message.Request) {
 	return func(req *message.Request) {
 		message.Add(req, "Event", s.opts.Event)
-		message.Add(req, "Accept", s.opts.Accept)
+		message.Set(req, "Accept", s.opts.Accept)
 		message.Add(req, "Expires", seconds(expires))
 		message.Add(req, "Contact", message.Address{URI: s.client.contact()}.String())
 	}

@@ -91,7 +91,7 @@ func (o deviceOptions) config(con *console, name string) (cfg client.Config, rel
 		cfg.Headers = append(cfg.Headers, h)
 	}
 	if o.dryRun {
-		cfg.DryRun = func(raw []byte) { printRequest(con, raw) }
+		cfg.DryRun = func(r client.Unsent) { printRequest(con, r) }
 	} else if cfg.Password, err = o.password(con); err != nil {
 		return cfg, nil, err
 	}
@@ -209,14 +209,16 @@ func printable(s string) string {
 }
 
 // printRequest is what a dry run shows: the bytes as they would be sent.
-func printRequest(con *console, raw []byte) {
-	line, _, _ := bytes.Cut(raw, []byte("\r\n"))
+func printRequest(con *console, r client.Unsent) {
+	line, _, _ := bytes.Cut(r.Raw, []byte("\r\n"))
 	_ = con.result(struct {
 		Type      string `json:"type"`
 		StartLine string `json:"start_line"`
+		Method    string `json:"method"`
+		CallID    string `json:"call_id"`
 		Raw       []byte `json:"raw"` // base64
-	}{"message", string(line), raw}, func(w io.Writer) error {
-		_, err := w.Write(raw)
+	}{"message", string(line), r.Method, r.CallID, r.Raw}, func(w io.Writer) error {
+		_, err := w.Write(r.Raw)
 		return err
 	})
 }

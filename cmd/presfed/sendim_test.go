@@ -47,7 +47,7 @@ func TestSendIM(t *testing.T) {
 
 // A chat goes both ways until /bye, and ends when the other end does.
 func TestChat(t *testing.T) {
-	for _, ends := range []string{"/bye", "the peer's BYE", "the end of the input"} {
+	for _, ends := range []string{"/bye", "the peer's BYE", "the end of the input", "an interrupt"} {
 		t.Run(ends, func(t *testing.T) {
 			heard := make(chan client.Event, 10)
 			bob, err := client.New(client.Config{Name: "bob-pc", User: "bob@example.com", Answer: client.AnswerAuto, OnEvent: func(e client.Event) {
@@ -66,8 +66,10 @@ func TestChat(t *testing.T) {
 			shown, out := io.Pipe()
 			con := newConsole(typed, out, io.Discard, func(string) (string, bool) { return "", false })
 			code := make(chan int, 1)
+			typing, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
 			go func() {
-				code <- execute(t.Context(), []string{"send-im", "bob", "Hello", "-i", "--user", "alice@example.com", "--server", "tcp:" + bob.Addr("TCP").String()}, con)
+				code <- execute(typing, []string{"send-im", "bob", "Hello", "-i", "--user", "alice@example.com", "--server", "tcp:" + bob.Addr("TCP").String()}, con)
 				out.Close()
 			}()
 			screen := make(chan string, 100) // who prints does not wait for who reads
@@ -112,6 +114,8 @@ func TestChat(t *testing.T) {
 				io.WriteString(keys, "/bye\n")
 			case "the end of the input":
 				keys.Close()
+			case "an interrupt":
+				interrupt()
 			default:
 				if err := session.Close(t.Context()); err != nil {
 					t.Fatal(err)
@@ -119,8 +123,12 @@ func TestChat(t *testing.T) {
 			}
 			until("closed")
 			hears("closed")
-			if c := <-code; c != exitDone {
-				t.Errorf("exit code %d", c)
+			want := exitDone
+			if ends == "an interrupt" {
+				want = exitInterrupted
+			}
+			if c := <-code; c != want {
+				t.Errorf("exit code %d, want %d", c, want)
 			}
 			keys.Close()
 		})
