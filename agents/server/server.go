@@ -191,7 +191,15 @@ func (s *Server) newVerifier() (*auth.Verifier, error) {
 	return auth.NewVerifier(auth.Config{
 		Realm: s.domain.Realm, Algorithms: algorithms, HA1: s.ha1, Clock: s.cfg.Clock,
 		// A proxy on the way may have changed the user or the form, never to another domain.
-		Accepts: func(uri message.URI) bool { return s.handles(context.Background(), uri) },
+		Accepts: func(uri message.URI) bool {
+			if s.handles(context.Background(), uri) {
+				return true
+			}
+			if uri.Port == 0 {
+				uri.Port = 5060
+			}
+			return s.own(uri) // COMPAT SIPp: it names the address that it sends to
+		},
 	})
 }
 
