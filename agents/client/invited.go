@@ -122,7 +122,7 @@ func offerOf(req *message.Request) (offer *msrp.Description, status int, why str
 	case errors.Is(err, msrp.ErrNotMSRP):
 		return nil, 488, `304 presfed "no MSRP among the media offered"` // RFC 3261 section 20.43
 	}
-	return nil, 488, `399 presfed ` + message.Quote(err.Error())
+	return nil, 488, message.Warning(err.Error())
 }
 
 // Accept answers a session that rings. The session is then established.

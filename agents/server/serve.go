@@ -173,7 +173,7 @@ func (s *Server) refuse(tx *sip.ServerTx, err error) {
 		s.log.Info("refused", "call_id", message.CallID(tx.Request()), "status", route.Status, "why", route.Reason)
 		s.reply(tx, route.Status)
 	case errors.As(err, &malformed):
-		s.reply(tx, malformed.Status, "Warning", "399 presfed "+message.Quote(malformed.Error()))
+		s.reply(tx, malformed.Status, "Warning", message.Warning(malformed.Error()))
 	case errors.As(err, &invalid):
 		s.reply(tx, 404)
 	default:

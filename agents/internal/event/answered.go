@@ -32,6 +32,7 @@ func (n *Notifier) answered(s *Subscription, o Outcome, final bool) {
 	case final:
 		n.drop(s, s.reason)
 	default: // refused for good; the next change tries anew
+		n.cfg.Log.Warn("NOTIFY refused: this watcher has not seen the newest state", "resource", s.rec.Resource, "watcher", s.rec.Watcher, "call_id", s.rec.CallID, "status", o.Status)
 		s.full = true
 		n.pump(s)
 	}

@@ -3,6 +3,7 @@ package event
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +16,10 @@ import (
 )
 
 func TestWhatAnAnswerToNotifyDoes(t *testing.T) {
-	s := newServer(t, nil)
+	var log strings.Builder // written to in the lane, read in it
+	s := newServer(t, func(cfg *NotifierConfig) {
+		cfg.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	})
 	bob := newUA(t, loopback, nil)
 	for _, c := range []struct {
 		status int
@@ -41,6 +45,11 @@ func TestWhatAnAnswerToNotifyDoes(t *testing.T) {
 			s.inLane(func() { sub := s.n.Subscriptions(alice)[0]; flying, again = sub.inFlight, sub.again != nil })
 			return !flying && again == (c.then != "next")
 		})
+		var said string
+		s.inLane(func() { said = log.String(); log.Reset() })
+		if warned := strings.Contains(said, "call_id=") && strings.Contains(said, fmt.Sprint("status=", c.status)); warned != (c.then == "next" && c.status >= 300) {
+			t.Errorf("%s: logged %q", name, said)
+		}
 		if c.then == "next" {
 			s.set("more")
 		} else {

@@ -47,19 +47,19 @@ func BadEvent(allow string) *Refusal {
 }
 
 // Refuse answers a request with what err says: a *Refusal, a message's
-// *message.ParseError, or 500 and a line in the log.
+// *message.ParseError, whose text goes into a Warning, or 500 and a line in the log.
 func Refuse(tx Transaction, err error, log *slog.Logger) {
 	req := tx.Request()
 	refusal, ok := errors.AsType[*Refusal](err)
 	if !ok {
 		if parse, bad := errors.AsType[*message.ParseError](err); bad {
-			refusal = &Refusal{Status: parse.Status, Reason: message.Reason(parse.Status) + ": " + printable(parse.Error())}
+			refusal = &Refusal{Status: parse.Status, Fields: []state.Field{{Name: "Warning", Value: message.Warning(parse.Error())}}}
 		} else {
 			log.Error("request failed", "method", message.Method(req), "call_id", message.CallID(req), "error", err)
 			refusal = &Refusal{Status: 500}
 		}
 	}
-	res := message.NewResponse(req, refusal.Status, printable(refusal.Reason), tag())
+	res := message.NewResponse(req, refusal.Status, refusal.Reason, tag())
 	for _, f := range refusal.Fields {
 		message.Add(res, f.Name, f.Value)
 	}
@@ -70,17 +70,6 @@ func respond(tx Transaction, res *message.Response, log *slog.Logger) {
 	if err := tx.Respond(res); err != nil {
 		log.Info("response not sent", "status", res.StatusCode, "call_id", message.CallID(res), "error", err)
 	}
-}
-
-// printable keeps a reason phrase on its line.
-func printable(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if c < ' ' || c == 0x7f {
-			b[i] = ' '
-		}
-	}
-	return string(b)
 }
 
 // Seconds is a duration on the wire: whole seconds, a begun one counted, so that

@@ -60,6 +60,7 @@ type brake struct {
 	mu   sync.Mutex
 	err  error
 	hold chan struct{}
+	held int // operations that came since it is held up
 }
 
 func (b *brake) Commit(do func(*state.Tx) error, done func(error)) {
@@ -72,6 +73,25 @@ func (b *brake) Commit(do func(*state.Tx) error, done func(error)) {
 		}
 		return errors.Join(do(tx), err)
 	}, done)
+	b.mu.Lock()
+	b.held++
+	b.mu.Unlock()
+}
+
+// holdUp holds up what is committed from now on until release.
+func (b *brake) holdUp() (release func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	hold := make(chan struct{})
+	b.hold, b.held = hold, 0
+	return func() { close(hold) }
+}
+
+// queued is how many operations have come since.
+func (b *brake) queued() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held
 }
 
 func (b *brake) fail(err error) {

@@ -8,6 +8,7 @@ import (
 
 	"presfed/agents/internal/clock"
 	"presfed/agents/internal/event"
+	"presfed/agents/internal/message"
 	"presfed/pidf"
 )
 
@@ -56,6 +57,9 @@ type Config struct {
 	// Most is how many publications a presentity may have; zero: 32.
 	Most     int
 	Document pidf.Limits // of one publication; zero fields: pidf's
+	// View is how many bytes a view may have for a PUBLISH to be taken, fewer than
+	// a message's body; zero: 240 KiB.
+	View int
 	// Waiting is how many requests may wait in one presentity's lane; zero: 1000.
 	Waiting int
 	// Began and Ended hear of subscriptions, in the lane; nil: not wanted.
@@ -71,6 +75,7 @@ func (c Config) filled() Config {
 	c.Max = cmp.Or(c.Max, time.Hour)
 	c.Default = cmp.Or(c.Default, c.Max)
 	c.Most = cmp.Or(c.Most, 32)
+	c.View = cmp.Or(c.View, message.DefaultLimits.BodyBytes-16<<10)
 	c.Waiting = cmp.Or(c.Waiting, 1000)
 	if c.Policy == nil {
 		c.Policy = func(string, string) (Treatment, error) { return Block, nil }

@@ -29,6 +29,7 @@ type presentity struct {
 	shares       map[string]*share
 	views        *views // nil: to be made
 	last         *views // the latest made; nil: what watchers know is not known
+	made         *views // to be taken when views are made: they were, before a commit
 }
 
 // byETag finds a publication by the entity-tag that names it now.
@@ -42,19 +43,31 @@ func (who *presentity) byETag(etag string) *publication {
 
 // put adds a publication, or replaces the one with its ID.
 func (who *presentity) put(pub *publication) {
-	who.views = nil
-	for i, old := range who.publications {
+	who.stale()
+	for _, old := range who.publications {
 		if old.rec.ID == pub.rec.ID {
 			old.stop()
-			who.publications[i] = pub
-			return
 		}
 	}
-	who.publications = append(who.publications, pub)
+	who.publications = who.with(pub)
 }
 
+// with are her publications with one added, or in the place of the one with its
+// ID.
+func (who *presentity) with(pub *publication) []*publication {
+	out := slices.Clone(who.publications)
+	if i := slices.IndexFunc(out, func(o *publication) bool { return o.rec.ID == pub.rec.ID }); i >= 0 {
+		out[i] = pub
+		return out
+	}
+	return append(out, pub)
+}
+
+// stale says that the views have to be made anew.
+func (who *presentity) stale() { who.views, who.made = nil, nil }
+
 func (who *presentity) remove(pub *publication) {
-	who.views = nil
+	who.stale()
 	pub.stop()
 	who.publications = slices.DeleteFunc(who.publications, func(o *publication) bool { return o == pub })
 }

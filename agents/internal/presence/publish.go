@@ -2,6 +2,7 @@ package presence
 
 import (
 	"errors"
+	"fmt"
 	"mime"
 	"strings"
 	"time"
@@ -107,6 +108,12 @@ func (p *Presence) store(who *presentity, old, next *publication, lasts time.Dur
 	if old == nil && len(who.publications) >= p.cfg.Most {
 		return false, &event.Refusal{Status: 503, Reason: "Too many publications", Fields: []state.Field{{Name: "Retry-After", Value: event.Seconds(p.cfg.Min)}}}
 	}
+	var made *views
+	if body {
+		if made, err = p.fits(who, next); err != nil {
+			return false, err
+		}
+	}
 	err = event.Commit(p.cfg.Store, func(tx *state.Tx) error {
 		if !body {
 			return tx.RefreshPublication(next.rec.ID, next.rec.ETag, next.rec.Expires)
@@ -121,8 +128,20 @@ func (p *Presence) store(who *presentity, old, next *publication, lasts time.Dur
 	if !body { // it says what it said
 		who.views = was
 	}
+	who.made = made
 	p.arm(who, next)
 	return body, nil
+}
+
+// fits makes the views with a publication taken in. One that no NOTIFY could
+// carry is refused here, where somebody hears of it.
+func (p *Presence) fits(who *presentity, next *publication) (*views, error) {
+	made := p.compose(who, who.with(next))
+	if size := max(len(made.own), len(made.composed)); size > p.cfg.View {
+		return nil, &message.ParseError{Status: 413, Where: "body", What: fmt.Sprintf(
+			"with the other publications the document of %s has %d bytes, at most %d; publish less, or remove a publication", who.aor, size, p.cfg.View)}
+	}
+	return made, nil
 }
 
 // precondition is the one entity-tag of SIP-If-Match, "" without the field.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -94,6 +93,46 @@ func TestQuestionsOfPublish(t *testing.T) {
 	}
 }
 
+// What is said of a broken document stands in a Warning; the peer's own words
+// make no reason phrase.
+func TestWhatIsBrokenIsSaidInAWarning(t *testing.T) {
+	d := newDevice(t, newServer(t, nil))
+	res := d.publish("<" + strings.Repeat("a", 20_000) + "/>")
+	if warning := message.Get(res, "Warning"); res.StatusCode != 400 || res.Reason != "Bad Request" ||
+		!strings.HasPrefix(warning, `399 presfed "body: `) || len(warning) > 300 {
+		t.Errorf("%d %.50q, Warning %.300q", res.StatusCode, res.Reason, warning)
+	}
+}
+
+// Publications that fit one by one, and together make no NOTIFY, are refused; the
+// watchers go on hearing of the others.
+func TestAViewFitsIntoANotify(t *testing.T) {
+	d := newDevice(t, newServer(t, func(cfg *Config) { cfg.View = 3000 }))
+	d.watch(alice, bob)
+	d.notice()
+	large := func(contact string) string { // a contact takes its place in the view
+		return doc(contact+strings.Repeat("x", 1000), "open", "")
+	}
+	var etags []string
+	for _, contact := range []string{"sip:a", "sip:b"} {
+		etags = append(etags, d.published(large(contact)))
+		d.notice()
+	}
+	if res := d.publish(large("sip:c")); res.StatusCode != 413 || !strings.Contains(message.Get(res, "Warning"), "at most 3000") {
+		t.Errorf("the third: %s", message.Bytes(res))
+	}
+	if res := d.publish(large("sip:d"+strings.Repeat("y", 1000)), "SIP-If-Match: "+etags[0]); res.StatusCode != 413 {
+		t.Errorf("the first grown: %d", res.StatusCode)
+	}
+	d.quiet()
+	d.published("", "SIP-If-Match: "+etags[0], "Expires: 0") // the refusals took nothing away
+	d.notice()
+	d.published(large("sip:c"))
+	if body := d.notice(); !strings.Contains(body, "sip:b") || !strings.Contains(body, "sip:c") {
+		t.Errorf("%.100s", body)
+	}
+}
+
 func TestAPublicationThatIsNotRefreshedGoes(t *testing.T) {
 	s := newServer(t, nil)
 	d := newDevice(t, s)
@@ -143,10 +182,7 @@ func TestAFailedCommitChangesNothing(t *testing.T) {
 func TestASlowCommitHoldsOnlyItsPresentityUp(t *testing.T) {
 	s := newServer(t, nil)
 	d := newDevice(t, s)
-	hold := make(chan struct{})
-	s.store.mu.Lock()
-	s.store.hold = hold
-	s.store.mu.Unlock()
+	release := s.store.holdUp()
 	publish := d.send(message.PUBLISH, alice, alice, doc("sip:a", "open", ""))
 	second := d.send(message.PUBLISH, alice, alice, doc("sip:b", "open", ""))
 	// The same connection reads on.
@@ -163,7 +199,7 @@ func TestASlowCommitHoldsOnlyItsPresentityUp(t *testing.T) {
 		t.Errorf("answered before it was written: %d", res.StatusCode)
 	default:
 	}
-	close(hold)
+	release()
 	for _, answers := range []chan *message.Response{publish, second} {
 		if res := <-answers; res.StatusCode != 200 {
 			t.Error(res.StatusCode)
@@ -173,28 +209,36 @@ func TestASlowCommitHoldsOnlyItsPresentityUp(t *testing.T) {
 
 func TestManyPublishersShareWrites(t *testing.T) {
 	s := newServer(t, nil)
-	writes := func(inFlight, each int) (transactions, operations uint64) {
+	counted := func(do func()) (transactions, operations uint64) {
 		before := s.store.Stats()
-		var wg sync.WaitGroup
-		for i := range inFlight {
-			d := newDevice(t, s)
-			user := fmt.Sprintf("sip:user%d@example.com", i)
-			wg.Go(func() {
-				for range each {
-					if res := d.call(message.PUBLISH, user, user, doc("sip:x", "open", "")); res.StatusCode != 200 {
-						t.Error(res.StatusCode)
-					}
-				}
-			})
-		}
-		wg.Wait()
+		do()
 		after := s.store.Stats()
 		return after.Transactions - before.Transactions, after.Operations - before.Operations
 	}
-	if tx, op := writes(1, 20); tx != 20 || op != 20 {
+	alone := newDevice(t, s)
+	if tx, op := counted(func() {
+		for range 20 {
+			alone.published(doc("sip:x", "open", ""))
+		}
+	}); tx != 20 || op != 20 {
 		t.Errorf("one at a time: %d writes for %d publications", tx, op)
 	}
-	if tx, op := writes(64, 10); op != 640 || tx > op/3 {
-		t.Errorf("64 in flight: %d writes for %d publications", tx, op)
+	const inFlight = 64
+	if tx, op := counted(func() {
+		release := s.store.holdUp()
+		var answers []chan *message.Response
+		for i := range inFlight {
+			user := fmt.Sprintf("sip:user%d@example.com", i)
+			answers = append(answers, newDevice(t, s).send(message.PUBLISH, user, user, doc("sip:x", "open", "")))
+		}
+		waitFor(t, func() bool { return s.store.queued() == inFlight })
+		release()
+		for _, answer := range answers {
+			if res := <-answer; res.StatusCode != 200 {
+				t.Error(res.StatusCode)
+			}
+		}
+	}); op != inFlight || tx > 2 { // the one under way, and all that came meanwhile
+		t.Errorf("%d in flight: %d writes for %d publications", inFlight, tx, op)
 	}
 }

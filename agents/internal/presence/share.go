@@ -24,7 +24,8 @@ func (p *Presence) SetShare(presentity, server string, doc *pidf.Document) {
 		}
 		complete := p.complete(presentity)
 		p.change(who, func() {
-			who.shares[server], who.views = s, nil
+			who.shares[server] = s
+			who.stale()
 			if !complete {
 				who.unseen()
 			}
@@ -38,7 +39,7 @@ func (p *Presence) DropShare(presentity, server string) {
 		if who := p.known(presentity); who != nil && who.shares[server] != nil {
 			p.change(who, func() {
 				delete(who.shares, server)
-				who.views = nil
+				who.stale()
 				who.unseen()
 			})
 		}

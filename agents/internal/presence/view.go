@@ -15,11 +15,19 @@ func (v *views) of(name string) []byte {
 
 // look makes the views, unless they stand.
 func (p *Presence) look(who *presentity) *views {
-	if who.views != nil {
-		return who.views
+	if who.views == nil {
+		if who.views, who.made = who.made, nil; who.views == nil {
+			who.views = p.compose(who, who.publications)
+		}
+		who.last = who.views
 	}
-	published := make([]pidf.Share, 0, len(who.publications))
-	for _, pub := range who.publications {
+	return who.views
+}
+
+// compose writes the views that these publications of hers would make.
+func (p *Presence) compose(who *presentity, publications []*publication) *views {
+	published := make([]pidf.Share, 0, len(publications))
+	for _, pub := range publications {
 		published = append(published, pidf.Share{Document: pub.doc})
 	}
 	own := pidf.Compose(who.aor, published...)
@@ -31,13 +39,11 @@ func (p *Presence) look(who *presentity) *views {
 	if p.cfg.Mirror && len(others) > 0 {
 		own, _, _ = pidf.DevicePolicy(own, others...)
 	}
-	who.views = &views{
+	return &views{
 		// Another server composes with it: whose everything is goes along.
 		own:      pidf.Write(own, p.cfg.Dialect),
 		composed: pidf.Write(present(who.aor, composed), p.cfg.Dialect),
 	}
-	who.last = who.views
-	return who.views
 }
 
 // present is a composed view for a watcher. Someone of whom nothing is known is

@@ -179,7 +179,7 @@ func (b *branch) own(status int) *message.Response {
 func (b *branch) unreached() *message.Response {
 	res := b.own(503)
 	if next, err := nextHop(message.Clone(b.copy)); err == nil {
-		message.Add(res, "Warning", "399 presfed "+message.Quote(next.Host+" cannot be reached")) // RFC 3261 section 20.43
+		message.Add(res, "Warning", message.Warning(next.Host+" cannot be reached")) // RFC 3261 section 20.43
 	}
 	return res
 }

@@ -228,6 +228,6 @@ func refuse(tx *sip.ServerTx, err error) {
 	if ref.minExpires > 0 { // RFC 3261 section 20.23
 		message.Add(res, "Min-Expires", seconds(ref.minExpires))
 	}
-	message.Add(res, "Warning", "399 presfed "+message.Quote(ref.why))
+	message.Add(res, "Warning", message.Warning(ref.why))
 	tx.Respond(res)
 }

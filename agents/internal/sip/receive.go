@@ -2,7 +2,6 @@ package sip
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,7 +106,7 @@ func (e *Endpoint) refuse(req *message.Request, status int, why string, l link) 
 		message.Add(res, "Retry-After", strconv.Itoa(int(e.cfg.Limits.RetryAfter.Seconds())))
 	}
 	if why != "" {
-		message.Add(res, "Warning", fmt.Sprintf("399 presfed %s", message.Quote(why)))
+		message.Add(res, "Warning", message.Warning(why))
 	}
 	if err := l.send(message.Bytes(res)); err != nil {
 		e.log.Info("a refusal could not be sent", "error", err)
