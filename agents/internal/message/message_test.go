@@ -55,6 +55,19 @@ func TestParseKeepsEveryField(t *testing.T) {
 	}
 }
 
+// RFC 3261 section 7.1: SIP-Version is case-insensitive, and written in upper case.
+func TestVersionInAnyCase(t *testing.T) {
+	req := parseRequest(t, strings.ReplaceAll(invite, "SIP/2.0", "sip/2.0"))
+	if got := string(Bytes(req)); !strings.HasPrefix(got, "INVITE sip:bob@example.com SIP/2.0\r\n") {
+		t.Errorf("written %s", got)
+	}
+	m, err := Parse([]byte(strings.Replace(invite, "INVITE sip:bob@example.com SIP/2.0", "Sip/2.0 200 OK", 1)), DefaultLimits)
+	res, ok := m.(*Response)
+	if err != nil || !ok || res.StatusCode != 200 || !strings.HasPrefix(string(Bytes(res)), "SIP/2.0 200 OK\r\n") {
+		t.Errorf("%v, %v", m, err)
+	}
+}
+
 func TestCloneSharesNothing(t *testing.T) {
 	req := parseRequest(t, invite)
 	before := string(Bytes(req))
@@ -104,6 +117,9 @@ func TestParseRefuses(t *testing.T) {
 		{"negative length", "l: 4", "l: -4", 400, "Content-Length"},
 		{"quote left open", `ice" <`, `ice <`, 400, "From"},
 		{"Max-Forwards", ": 70", ": 300", 400, "Max-Forwards"},
+		{"Max-Breadth", "X-Odd:  kept ", "Max-Breadth: abc", 400, "Max-Breadth"},
+		{"Max-Breadth below zero", "X-Odd:  kept ", "Max-Breadth: -1", 400, "Max-Breadth"},
+		{"two Max-Breadths", "X-Odd:  kept ", "Max-Breadth: 1\r\nMax-Breadth: 1", 400, "Max-Breadth"},
 		{"Via", "SIP/2.0/TCP a.example.com:5060", "SIP/2.0/TCP ", 400, "Via"},
 	}
 	for _, tt := range tests {

@@ -83,7 +83,7 @@ func Parse(raw []byte, limits Limits) (Message, error) {
 }
 
 func parseStart(line string) (Message, error) {
-	if rest, ok := strings.CutPrefix(line, "SIP/2.0 "); ok {
+	if first, rest, _ := strings.Cut(line, " "); isVersion(first) {
 		code, reason, _ := strings.Cut(rest, " ")
 		n, err := strconv.ParseUint(code, 10, 16)
 		if err != nil || len(code) != 3 || n < 100 || n > 699 {
@@ -96,7 +96,7 @@ func parseStart(line string) (Message, error) {
 	if !ok || !ok2 || !isToken(method) {
 		return nil, &ParseError{Status: 400, Where: "start line", What: "want METHOD URI SIP/2.0, have " + quoteClip(line)}
 	}
-	if version != "SIP/2.0" {
+	if !isVersion(version) {
 		req := NewRequest(method, URI{Scheme: "sip", Host: "invalid"})
 		if strings.HasPrefix(strings.ToUpper(version), "SIP/") && !strings.Contains(version, " ") {
 			return req, &ParseError{Status: 505, Where: "start line", What: "version " + quoteClip(version)}
@@ -107,7 +107,7 @@ func parseStart(line string) (Message, error) {
 	if _, err := ParseURI(uri); err != nil {
 		return NewRequest(method, URI{Scheme: "sip", Host: "invalid"}), at(err, "Request-URI")
 	}
-	msg, _, err := parser.Parse([]byte(line+"\r\nContent-Length: 0\r\n\r\n"), false)
+	msg, _, err := parser.Parse([]byte(method+" "+uri+" SIP/2.0\r\nContent-Length: 0\r\n\r\n"), false)
 	if err != nil || msg == nil {
 		var u URI
 		if perr := sipgo.ParseUri(uri, &u); perr != nil || u.Wildcard {
@@ -122,6 +122,9 @@ func parseStart(line string) (Message, error) {
 	}
 	return msg, nil
 }
+
+// isVersion knows SIP-Version, which is case-insensitive (RFC 3261 section 7.1).
+func isVersion(s string) bool { return strings.EqualFold(s, "SIP/2.0") }
 
 type field struct{ name, value string }
 
@@ -203,7 +206,7 @@ func splitHead(raw []byte) (head, body []byte, err error) {
 
 // Validate checks what every message must have exactly once (RFC 3261 sections
 // 8.1.1, 8.2): Via, From, To, Call-ID, CSeq, matching methods, and a readable
-// Content-Length and Max-Forwards where they stand.
+// Content-Length, Max-Forwards and Max-Breadth where they stand.
 func Validate(m Message) error {
 	for _, name := range [...]string{"From", "To", "Call-ID", "CSeq"} {
 		switch n := count(m, name); {
@@ -213,7 +216,7 @@ func Validate(m Message) error {
 			return &ParseError{Status: 400, Where: name, What: "more than once"}
 		}
 	}
-	for _, name := range [...]string{"Max-Forwards", "Content-Length", "Expires", "Event", "Content-Type", "Subscription-State"} {
+	for _, name := range [...]string{"Max-Forwards", "Max-Breadth", "Content-Length", "Expires", "Event", "Content-Type", "Subscription-State"} {
 		if count(m, name) > 1 {
 			return &ParseError{Status: 400, Where: name, What: "more than once"}
 		}
@@ -241,6 +244,10 @@ func Validate(m Message) error {
 		if n, err := strconv.ParseUint(v, 10, 32); err != nil || n > 255 {
 			return &ParseError{Status: 400, Where: "Max-Forwards", What: "want 0 to 255, have " + quoteClip(v)}
 		}
+	}
+	// RFC 5393 section 5.3: digits, with no most.
+	if v := Get(m, "Max-Breadth"); isReq && Has(m, "Max-Breadth") && (v == "" || strings.Trim(v, "0123456789") != "") {
+		return &ParseError{Status: 400, Where: "Max-Breadth", What: "want a number, have " + quoteClip(v)}
 	}
 	return nil
 }

@@ -10,13 +10,14 @@ import (
 // one may bring (RFC 5393 section 5.3.3).
 const maxBreadth = 60
 
-// breadthOf is the request's incoming Max-Breadth.
+// breadthOf is the request's incoming Max-Breadth; 0 lets it go nowhere. The
+// endpoint has refused what is no number.
 func breadthOf(req *message.Request) int {
 	n, err := strconv.Atoi(message.Get(req, "Max-Breadth"))
-	if err != nil || n < 1 || n > maxBreadth {
+	if err != nil { // missing, or too many digits for a number of ours
 		return maxBreadth
 	}
-	return n
+	return min(n, maxBreadth)
 }
 
 // shares divides breadth among n branches; nil where it does not suffice.

@@ -179,11 +179,13 @@ func TestShares(t *testing.T) {
 	}
 	bob := startNode(t)
 	p := startRouter(t, to(Target{URI: bob.uri(t, "a", "TCP")}, Target{URI: bob.uri(t, "b", "TCP")}))
-	_, heard := startNode(t).ask(request(t, "MESSAGE", "sip:bob@example.com", "Max-Breadth: 1"), p.target("TCP"))
-	if o := recv(t, heard); o.res == nil || o.res.StatusCode != 440 {
-		t.Errorf("RFC 5393 section 5.3.3: %v", o)
+	for _, little := range []string{"1", "0", "00"} {
+		_, heard := startNode(t).ask(request(t, "MESSAGE", "sip:bob@example.com", "Max-Breadth: "+little), p.target("TCP"))
+		if o := recv(t, heard); o.res == nil || o.res.StatusCode != 440 {
+			t.Errorf("RFC 5393 section 5.3.3: Max-Breadth %s: %v", little, o)
+		}
 	}
-	_, heard = startNode(t).ask(request(t, "MESSAGE", "sip:bob@example.com", "Max-Breadth: 3"), p.target("TCP"))
+	_, heard := startNode(t).ask(request(t, "MESSAGE", "sip:bob@example.com", "Max-Breadth: 3"), p.target("TCP"))
 	for range 2 {
 		tx := recv(t, bob.requests)
 		if want := map[string]string{"a": "2", "b": "1"}[tx.Request().Recipient.User]; message.Get(tx.Request(), "Max-Breadth") != want {
