@@ -166,6 +166,10 @@ func (tx *ClientTx) raw(status int, raw []byte) bool {
 
 // receive takes a response, on its connection's reader.
 func (tx *ClientTx) receive(res *message.Response) {
+	if tx.prepared != nil { // what peekResponse could not read, a folded Via for one
+		tx.raw(res.StatusCode, message.Bytes(res))
+		return
+	}
 	tx.mu.Lock()
 	tell := tx.advance(res.StatusCode)
 	invite := tx.method == message.INVITE

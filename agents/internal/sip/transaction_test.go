@@ -204,3 +204,39 @@ func TestPreparedRequest(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+// A response that cannot be matched at a glance ends a prepared request as any
+// other does: its Via is folded, or its version in lower case.
+func TestPreparedRequestHearsEveryResponse(t *testing.T) {
+	for name, change := range map[string]func(via string) (version, same string){
+		"folded Via": func(via string) (string, string) {
+			return "SIP/2.0", strings.Replace(via, ";branch", "\r\n ;branch", 1)
+		},
+		"lower version": func(via string) (string, string) { return "sip/2.0", via },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			client := start(t, &handler{}, nil)
+			branch := NewBranch()
+			to := Target{Transport: "TCP", Addr: addrPort(ln.Addr())}
+			req := request("NOTIFY")
+			message.Prepend(req, "Via", client.Via(to, branch))
+			got := make(chan outcome, 1)
+			client.SendPrepared(message.Bytes(req), branch, "NOTIFY", to, func(status int, _ []byte, err error) { got <- outcome{status, err} })
+			c, err := ln.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			version, via := change(client.Via(to, branch))
+			io.WriteString(c, version+" 202 Accepted\r\nVia: "+via+"\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: w\r\nCSeq: 1 NOTIFY\r\nContent-Length: 0\r\n\r\n")
+			if o := recv(t, got); o.status != 202 {
+				t.Errorf("%+v", o)
+			}
+		})
+	}
+}
