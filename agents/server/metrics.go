@@ -48,7 +48,7 @@ func (m *metrics) tap(r wire.Record) {
 // it must not make labels.
 func whatOf(raw []byte) string {
 	word, rest, _ := bytes.Cut(raw, []byte(" "))
-	if bytes.Equal(word, []byte("SIP/2.0")) {
+	if bytes.EqualFold(word, []byte("SIP/2.0")) {
 		if code, err := strconv.Atoi(string(rest[:min(3, len(rest))])); err == nil && code >= 100 && code < 700 {
 			return strconv.Itoa(code)
 		}

@@ -77,17 +77,19 @@ type Target struct {
 // Limits bound what peers can make us hold.
 type Limits struct {
 	Message      message.Limits
-	Connections  int           // accepted and dialled together
-	Transactions int           // both sides; past it new requests get 503
-	Queue        int           // bytes that may wait for one connection's peer to read
-	ReadTimeout  time.Duration // for a message that has begun, and the first of a connection accepted, to be complete
-	WriteTimeout time.Duration // a peer that reads nothing this long loses its connection
-	RetryAfter   time.Duration // what a 503 says
+	Peer         message.Limits // of a connection whose peer has proved who it is: what it passes on has grown on its way
+	Connections  int            // accepted and dialled together
+	Transactions int            // both sides; past it new requests get 503
+	Queue        int            // bytes that may wait for one connection's peer to read
+	ReadTimeout  time.Duration  // for a message that has begun, and the first of a connection accepted, to be complete
+	WriteTimeout time.Duration  // a peer that reads nothing this long loses its connection
+	RetryAfter   time.Duration  // what a 503 says
 }
 
 // DefaultLimits suit a server of some ten thousand users.
 var DefaultLimits = Limits{
-	Message: message.DefaultLimits, Connections: 20_000, Transactions: 200_000,
+	Message: message.DefaultLimits, Peer: message.Limits{HeaderBytes: 64 << 10, Headers: 256, BodyBytes: message.DefaultLimits.BodyBytes},
+	Connections: 20_000, Transactions: 200_000,
 	Queue: 4 << 20, ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Second, RetryAfter: 5 * time.Second,
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"presfed/agents/internal/clock"
+	"presfed/agents/internal/message"
 	"presfed/agents/internal/wire"
 )
 
@@ -116,6 +117,9 @@ func (l Limits) withDefaults() Limits {
 	l.Message.HeaderBytes = cmp.Or(l.Message.HeaderBytes, d.Message.HeaderBytes)
 	l.Message.Headers = cmp.Or(l.Message.Headers, d.Message.Headers)
 	l.Message.BodyBytes = cmp.Or(l.Message.BodyBytes, d.Message.BodyBytes)
+	l.Peer.HeaderBytes = cmp.Or(l.Peer.HeaderBytes, d.Peer.HeaderBytes)
+	l.Peer.Headers = cmp.Or(l.Peer.Headers, d.Peer.Headers)
+	l.Peer.BodyBytes = cmp.Or(l.Peer.BodyBytes, l.Message.BodyBytes)
 	l.Connections = cmp.Or(l.Connections, d.Connections)
 	l.Transactions = cmp.Or(l.Transactions, d.Transactions)
 	l.Queue = cmp.Or(l.Queue, d.Queue)
@@ -123,6 +127,14 @@ func (l Limits) withDefaults() Limits {
 	l.WriteTimeout = cmp.Or(l.WriteTimeout, d.WriteTimeout)
 	l.RetryAfter = cmp.Or(l.RetryAfter, d.RetryAfter)
 	return l
+}
+
+// messageLimits are those of what comes from there.
+func (e *Endpoint) messageLimits(src Source) message.Limits {
+	if len(src.Identities) > 0 {
+		return e.cfg.Limits.Peer
+	}
+	return e.cfg.Limits.Message
 }
 
 func (e *Endpoint) listen(l Listen) error {

@@ -31,11 +31,8 @@ func readFrame(r *bufio.Reader, limits message.Limits) (frame, error) {
 	for {
 		line, err := r.ReadSlice('\n')
 		head = append(head, line...)
-		if len(head) > limits.HeaderBytes {
-			// What is there may be enough to answer.
-			head = append(head[:bytes.LastIndexByte(head[:limits.HeaderBytes], '\n')+1], "\r\n"...)
-			problem := &message.ParseError{Status: 513, Where: "header", What: fmt.Sprintf("more than %d bytes", limits.HeaderBytes)}
-			return frame{raw: head, problem: problem}, errUnframed
+		if len(head) > readPast*limits.HeaderBytes {
+			return overlong(head, limits), errUnframed
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
@@ -57,20 +54,38 @@ func readFrame(r *bufio.Reader, limits message.Limits) (frame, error) {
 	if length < 0 {
 		return frame{raw: head, problem: problem}, errUnframed
 	}
+	if len(head) > limits.HeaderBytes {
+		return past(r, overlong(head, limits), length)
+	}
 	if length > limits.BodyBytes {
 		problem = &message.ParseError{Status: 413, Where: "body", What: fmt.Sprintf("%d bytes, at most %d", length, limits.BodyBytes)}
-		if length > 64<<20 {
-			return frame{raw: head, problem: problem}, errUnframed
-		}
-		if _, err := r.Discard(length); err != nil {
-			return frame{raw: head, problem: problem}, fmt.Errorf("%w: %w", errUnframed, err)
-		}
-		return frame{raw: head, problem: problem}, nil
+		return past(r, frame{raw: head, problem: problem}, length)
 	}
 	raw := make([]byte, len(head)+length)
 	copy(raw, head)
 	_, err := io.ReadFull(r, raw[len(head):])
 	return frame{raw: raw, problem: problem}, err
+}
+
+// readPast times the limit a head is read to find where it ends: one message too
+// large must not end a connection that others share.
+const readPast = 4
+
+// overlong is what of a head may be enough to answer it.
+func overlong(head []byte, limits message.Limits) frame {
+	head = append(head[:bytes.LastIndexByte(head[:limits.HeaderBytes], '\n')+1], "\r\n"...)
+	return frame{raw: head, problem: &message.ParseError{Status: 513, Where: "header", What: fmt.Sprintf("more than %d bytes", limits.HeaderBytes)}}
+}
+
+// past leaves out the body of a message that is refused.
+func past(r *bufio.Reader, f frame, length int) (frame, error) {
+	if length > 64<<20 {
+		return f, errUnframed
+	}
+	if _, err := r.Discard(length); err != nil {
+		return f, fmt.Errorf("%w: %w", errUnframed, err)
+	}
+	return f, nil
 }
 
 // contentLength finds the length in a head; -1 where it cannot be told. A

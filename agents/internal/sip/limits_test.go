@@ -101,6 +101,49 @@ func TestHeaderWithoutEnd(t *testing.T) {
 	}
 }
 
+// A head above the limit that comes to its end costs its own message, not the
+// connection: a peer's carries other users' requests as well.
+func TestOverlongHeadKeepsItsConnection(t *testing.T) {
+	server := start(t, &handler{request: func(tx *ServerTx) { answer(tx, 200) }}, nil)
+	c := raw(t, server, "tcp")
+	r := bufio.NewReader(c)
+	more := "X-More: " + strings.Repeat("x", 3*message.DefaultLimits.HeaderBytes) + "\r\nContent-Length: 3\r\n"
+	io.WriteString(c, wireRequest("MESSAGE", "z9hG4bKlong", more)+"abc"+wireRequest("OPTIONS", "z9hG4bKnext", "Content-Length: 0\r\n"))
+	for _, want := range [][2]string{{"SIP/2.0 513 ", "branch=z9hG4bKlong"}, {"SIP/2.0 200 ", "branch=z9hG4bKnext"}} {
+		f, err := readFrame(r, message.DefaultLimits)
+		if got := string(f.raw); err != nil || !strings.HasPrefix(got, want[0]) || !strings.Contains(got, want[1]) {
+			t.Fatalf("want %s, answered %q, %v", want, got, err)
+		}
+	}
+}
+
+// What a peer passes on may be longer than what a client may send: a head within
+// the client's limit has grown on its way.
+func TestProvenPeerMaySendMore(t *testing.T) {
+	with, _ := secure(t)
+	server := start(t, &handler{request: func(tx *ServerTx) { answer(tx, 200) }}, with)
+	peer := start(t, &handler{}, with)
+	for name, tt := range map[string]struct {
+		to   Target
+		want int
+	}{
+		"a peer":   {Target{Transport: "TLS", Addr: server.Addr("TLS"), ServerName: "localhost"}, 200},
+		"a client": {Target{Transport: "TCP", Addr: server.Addr("TCP")}, 513},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := request("MESSAGE")
+			for range message.DefaultLimits.Headers {
+				message.Add(req, "Identity", strings.Repeat("x", 3*message.DefaultLimits.HeaderBytes/message.DefaultLimits.Headers))
+			}
+			got := make(chan outcome, 1)
+			peer.Send(req, tt.to, collect(got))
+			if o := recv(t, got); o.status != tt.want {
+				t.Errorf("%+v, want %d", o, tt.want)
+			}
+		})
+	}
+}
+
 // A body that nobody would read to its end is answered by 413 at once.
 func TestHugeBody(t *testing.T) {
 	server := start(t, &handler{}, nil)

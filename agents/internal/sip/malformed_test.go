@@ -27,6 +27,7 @@ func TestMalformedDatagrams(t *testing.T) {
 		"two Call-IDs":        {wireRequest("OPTIONS", "z9hG4bK2", "Call-ID: other\r\n"), "400"},
 		"CSeq of another":     {strings.Replace(whole, "7 OPTIONS", "7 INVITE", 1), "400"},
 		"Max-Forwards":        {strings.Replace(whole, "Max-Forwards: 70", "Max-Forwards: 300", 1), "400"},
+		"sip/2.0":             {strings.Replace(whole, "com SIP/2.0", "com sip/2.0", 1), "200"},
 		"SIP/3.0":             {strings.Replace(whole, "com SIP/2.0", "com SIP/3.0", 1), "505"},
 		"bad URI":             {strings.Replace(whole, "sip:bob@example.com", "sip:bob@exa mple.com", 1), "400"},
 		"body cut off":        {wireRequest("OPTIONS", "z9hG4bK3", "Content-Length: 10\r\n") + "abc", "400"},

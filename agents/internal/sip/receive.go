@@ -16,7 +16,7 @@ func (e *Endpoint) receive(raw []byte, problem *message.ParseError, l link) {
 			return
 		}
 	}
-	msg, err := message.Parse(raw, e.cfg.Limits.Message)
+	msg, err := message.Parse(raw, e.messageLimits(l.source()))
 	if problem != nil {
 		err = problem
 	}
@@ -148,7 +148,7 @@ func replaceTopVia(req *message.Request, value string) {
 // building the message: status, branch of the first Via, CSeq method.
 func peekResponse(raw []byte) (status int, branch, method string, ok bool) {
 	const version = "SIP/2.0 "
-	if len(raw) < len(version)+3 || string(raw[:len(version)]) != version {
+	if len(raw) < len(version)+3 || !strings.EqualFold(string(raw[:len(version)]), version) {
 		return 0, "", "", false
 	}
 	status, err := strconv.Atoi(string(raw[8:11]))

@@ -128,7 +128,7 @@ func (c *stream) read(p *patience) error {
 	r := bufio.NewReaderSize(p, 16<<10)
 	blank := false // the line before was an empty one
 	for {
-		f, err := readFrame(r, e.cfg.Limits.Message)
+		f, err := readFrame(r, e.messageLimits(c.src))
 		if f.blank {
 			if blank { // RFC 5626 section 4.4.1: the ping is two, the pong one
 				c.send([]byte("\r\n"))
