@@ -294,37 +294,6 @@ func TestRestartTellsEveryWatcherAndNumbersGoOn(t *testing.T) {
 	}
 }
 
-func TestTheWindowOfALink(t *testing.T) {
-	s := newServer(t, func(cfg *NotifierConfig) { cfg.Window = 2 })
-	bob := newUA(t, loopback, nil)
-	const watchers = 9
-	for i := range watchers {
-		bob.call(s.addr(), bob.subscribe(fmt.Sprint("w", i), 1)...)
-		bob.notify()
-	}
-	s.idle()
-	s.set("two")
-	first, second := bob.next(), bob.next()
-	s.idle()
-	bob.quiet()
-	s.set("three") // those that still wait tell this only
-	s.idle()
-	answer(first, 200)
-	answer(second, 200)
-	seen := map[string]int{}
-	for range watchers {
-		tx := bob.next()
-		answer(tx, 200)
-		seen[string(tx.Request().Body())]++
-	}
-	s.idle()
-	if seen["all:three"] != watchers || len(seen) != 1 {
-		t.Errorf("%v", seen)
-	}
-	waitFor(t, func() bool { s.n.mu.Lock(); defer s.n.mu.Unlock(); return len(s.n.peers) == 0 })
-	bob.quiet()
-}
-
 func TestCSeqsThatCannotBeReservedAreNotUsed(t *testing.T) {
 	s := newServer(t, nil)
 	bob := newUA(t, loopback, nil)

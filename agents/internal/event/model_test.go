@@ -125,6 +125,7 @@ func TestEveryWatcherEndsUpKnowingTheNewest(t *testing.T) {
 		manual := clock.NewManual(start)
 		path := filepath.Join(dir, fmt.Sprint(runs, ".db"))
 		window := rapid.IntRange(1, 3).Draw(t, "window")
+		windowBytes := rapid.SampledFrom([]int{1, 1000, 1 << 20}).Draw(t, "window in bytes")
 
 		var n *Notifier
 		var lanes *Lanes
@@ -136,7 +137,7 @@ func TestEveryWatcherEndsUpKnowingTheNewest(t *testing.T) {
 			}
 			lanes = &Lanes{}
 			n = NewNotifier(NotifierConfig{
-				Lanes: lanes, Store: store, Clock: manual, Window: window, Send: f.send,
+				Lanes: lanes, Store: store, Clock: manual, Window: window, WindowBytes: windowBytes, Send: f.send,
 				Packages: []Package{{
 					Name: "presence", Types: []string{"text/plain"}, Max: 100 * time.Hour,
 					Decide: func(s *Subscription) (Decision, error) {

@@ -32,7 +32,7 @@ type Outcome struct {
 
 // Bytes is the whole request with that Via on top.
 func (n *Notice) Bytes(via string) []byte {
-	out := make([]byte, 0, len(n.line)+len(via)+len(n.fields)+len(n.own)+len(n.body)+7)
+	out := make([]byte, 0, n.size()+len(via)+7)
 	out = append(out, n.line...)
 	out = append(out, "Via: "...)
 	out = append(out, via...)
@@ -41,6 +41,9 @@ func (n *Notice) Bytes(via string) []byte {
 	out = append(out, n.own...)
 	return append(out, n.body...)
 }
+
+// size is how many bytes it has without the Via.
+func (n *Notice) size() int { return len(n.line) + len(n.fields) + len(n.own) + len(n.body) }
 
 // Send sends it by an endpoint; done hears the outcome and must not block.
 func (n *Notice) Send(e *sip.Endpoint, to sip.Target, done func(Outcome)) {

@@ -29,9 +29,12 @@ type NotifierConfig struct {
 	// Window is how many NOTIFYs may wait for answers on one peer's link; zero:
 	// 512. The others wait for their turn and then tell the newest state.
 	Window int
-	Limits Limits
-	Clock  clock.Clock // nil: the system's
-	Log    *slog.Logger
+	// WindowBytes is how many bytes of them, passed by one NOTIFY at most; zero:
+	// 1 MiB.
+	WindowBytes int
+	Limits      Limits
+	Clock       clock.Clock // nil: the system's
+	Log         *slog.Logger
 }
 
 // Limits bound what watchers can make a Notifier hold; past them 503. Zero
@@ -61,6 +64,7 @@ type Notifier struct {
 func NewNotifier(cfg NotifierConfig) *Notifier {
 	cfg.Retry = cmp.Or(cfg.Retry, 5*time.Second)
 	cfg.Window = cmp.Or(cfg.Window, 512)
+	cfg.WindowBytes = cmp.Or(cfg.WindowBytes, 1<<20)
 	cfg.Limits.Subscriptions = cmp.Or(cfg.Limits.Subscriptions, 200_000)
 	cfg.Limits.Resource = cmp.Or(cfg.Limits.Resource, 50_000)
 	cfg.Limits.Watcher = cmp.Or(cfg.Limits.Watcher, 1000)
@@ -166,8 +170,7 @@ func (n *Notifier) remove(s *Subscription) {
 	if n.watchers[s.rec.Watcher]--; n.watchers[s.rec.Watcher] == 0 {
 		delete(n.watchers, s.rec.Watcher)
 	}
-	n.unqueue(s)
-	n.unsuspend(s)
+	n.forget(s)
 }
 
 // drop ends s without a further NOTIFY; its row goes as well.

@@ -115,7 +115,9 @@ func (n *Notifier) send(s *Subscription) {
 	s.cseq++
 	s.dirty, s.inFlight = false, true
 	final := s.state == StateTerminated
-	n.cfg.Send(s.notice(n.cfg.Clock.Now(), body), func(o Outcome) {
+	notice := s.notice(n.cfg.Clock.Now(), body)
+	n.weigh(s, notice.size())
+	n.cfg.Send(notice, func(o Outcome) {
 		n.cfg.Lanes.Do(s.rec.Resource, func() { n.answered(s, o, final) })
 	})
 }

@@ -6,11 +6,13 @@ import (
 	"presfed/agents/internal/clock"
 )
 
-// peer is what is known of one link. Its window keeps a change that many
-// watchers hear of from filling the link's buffers: who finds it full waits, and
-// tells the newest state when its turn comes.
+// peer is what is known of one link. Its window, in NOTIFYs and in bytes, keeps a
+// change that many watchers hear of from filling the link's buffers: who finds it
+// full waits, and tells the newest state when its turn comes.
 type peer struct {
-	inFlight int
+	inFlight int             // NOTIFYs that wait for their answers
+	bytes    int             // of these
+	turns    int             // have been given their turn, in lanes that have not come to it
 	queue    []*Subscription // wait for room
 	down     []*Subscription // suspended
 	probe    clock.Timer     // until one of down is tried; nil: none is set
@@ -32,7 +34,7 @@ func (n *Notifier) link(s *Subscription) (name string, p *peer) {
 
 // tidy forgets a peer of whom there is nothing to know. n.mu is held.
 func (n *Notifier) tidy(name string, p *peer) {
-	if p.inFlight == 0 && len(p.queue) == 0 && len(p.down) == 0 {
+	if p.inFlight == 0 && p.turns == 0 && len(p.queue) == 0 && len(p.down) == 0 {
 		if p.probe != nil {
 			p.probe.Stop()
 		}
@@ -40,12 +42,22 @@ func (n *Notifier) tidy(name string, p *peer) {
 	}
 }
 
+// most is how many are given their turn at a time: what they send counts only
+// once it is written.
+const most = 16
+
+// room says whether p's window has a place, n.mu held: there is always one for a
+// single NOTIFY, however large.
+func (n *Notifier) room(p *peer) bool {
+	return p.inFlight < n.cfg.Window && p.bytes < n.cfg.WindowBytes
+}
+
 // enter takes a place in the window, or queues s for one.
 func (n *Notifier) enter(s *Subscription) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	_, p := n.link(s)
-	if p.inFlight >= n.cfg.Window {
+	if !n.room(p) {
 		s.queued = true
 		p.queue = append(p.queue, s)
 		return false
@@ -54,55 +66,59 @@ func (n *Notifier) enter(s *Subscription) bool {
 	return true
 }
 
-// leave gives the place back and lets the next one in; where the link has shown
-// that it is up, those suspended on it are told.
+// weigh says how large the NOTIFY is that s has its place for.
+func (n *Notifier) weigh(s *Subscription, bytes int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, p := n.link(s)
+	s.bytes = bytes
+	p.bytes += bytes
+}
+
+// leave gives the place back and lets the next ones in; where the link has shown
+// that it is up, those suspended on it wait for their turn as well.
 func (n *Notifier) leave(s *Subscription, up bool) {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	name, p := n.link(s)
 	p.inFlight--
-	var back []*Subscription
+	p.bytes -= s.bytes
 	if up {
-		back, p.down = p.down, nil
+		p.resume()
 	}
-	n.next(p)
+	n.next(name, p)
 	n.watch(name, p)
 	n.tidy(name, p)
-	n.mu.Unlock()
-	n.bringBack(back)
 }
 
-// next gives the one that waited longest its turn. n.mu is held.
-func (n *Notifier) next(p *peer) {
-	if len(p.queue) == 0 || p.inFlight >= n.cfg.Window {
-		return
+// resume has those suspended wait for room. n.mu is held.
+func (p *peer) resume() {
+	p.queue = append(p.queue, p.down...)
+	p.down = nil
+}
+
+// next gives those that waited longest their turn. n.mu is held.
+func (n *Notifier) next(name string, p *peer) {
+	for len(p.queue) > 0 && p.turns < most && p.inFlight+p.turns < n.cfg.Window && n.room(p) {
+		s := p.queue[0]
+		p.queue = p.queue[1:]
+		p.turns++
+		n.cfg.Lanes.Do(s.rec.Resource, func() {
+			s.queued, s.suspended = false, false
+			n.pump(s) // it may have nothing to tell any more
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			p.turns--
+			n.next(name, p)
+			n.tidy(name, p)
+		})
 	}
-	s := p.queue[0]
-	p.queue = p.queue[1:]
-	n.cfg.Lanes.Do(s.rec.Resource, func() {
-		s.queued = false
-		if n.pump(s) > 0 {
-			return
-		}
-		n.mu.Lock() // it has nothing to tell any more
-		defer n.mu.Unlock()
-		name, p := n.link(s)
-		n.next(p)
-		n.tidy(name, p)
-	})
 }
 
-// unqueue and unsuspend take s out of its peer's lists. n.mu is held.
-func (n *Notifier) unqueue(s *Subscription) {
-	if !s.queued {
-		return
-	}
+// forget takes s out of its peer's lists. n.mu is held.
+func (n *Notifier) forget(s *Subscription) {
 	name, p := n.link(s)
-	p.queue = slices.DeleteFunc(p.queue, func(o *Subscription) bool { return o == s })
-	n.tidy(name, p)
-}
-
-func (n *Notifier) unsuspend(s *Subscription) {
-	name, p := n.link(s)
-	p.down = slices.DeleteFunc(p.down, func(o *Subscription) bool { return o == s })
+	is := func(o *Subscription) bool { return o == s }
+	p.queue, p.down = slices.DeleteFunc(p.queue, is), slices.DeleteFunc(p.down, is)
 	n.tidy(name, p)
 }

@@ -128,7 +128,7 @@ func (n *Notifier) reached(tx Transaction, s *Subscription) {
 	if s.suspended {
 		s.suspended = false
 		n.mu.Lock()
-		n.unsuspend(s)
+		n.forget(s)
 		n.mu.Unlock()
 	}
 }

@@ -48,6 +48,7 @@ type Subscription struct {
 	waiting   clock.Timer
 	again     clock.Timer // after a failure that may pass
 	failures  int
+	bytes     int // of the NOTIFY in flight
 	expiry    clock.Timer
 }
 

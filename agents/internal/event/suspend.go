@@ -23,44 +23,29 @@ func (n *Notifier) watch(name string, p *peer) {
 // the others follow. The next try is set at once, in case nothing comes of this.
 func (n *Notifier) try(name string) {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	p := n.peers[name]
 	if p == nil {
-		n.mu.Unlock()
 		return
 	}
 	p.probe = nil
-	var first []*Subscription
 	if len(p.down) > 0 {
-		first = []*Subscription{p.down[0]}
+		p.queue = append(p.queue, p.down[0])
 		p.down = p.down[1:]
 	}
+	n.next(name, p)
 	n.watch(name, p)
-	n.mu.Unlock()
-	n.bringBack(first)
 }
 
 // Resume says that a peer can be reached again: every subscription suspended on
-// its link tells the newest state.
+// its link tells the newest state as soon as there is room for it.
 func (n *Notifier) Resume(peer string) {
 	n.mu.Lock()
-	p := n.peers[peer]
-	if p == nil {
-		n.mu.Unlock()
-		return
-	}
-	back := p.down
-	p.down = nil
-	n.tidy(peer, p)
-	n.mu.Unlock()
-	n.bringBack(back)
-}
-
-func (n *Notifier) bringBack(subs []*Subscription) {
-	for _, s := range subs {
-		n.cfg.Lanes.Do(s.rec.Resource, func() {
-			s.suspended = false
-			n.pump(s)
-		})
+	defer n.mu.Unlock()
+	if p := n.peers[peer]; p != nil {
+		p.resume()
+		n.next(peer, p)
+		n.tidy(peer, p)
 	}
 }
 
