@@ -99,9 +99,10 @@ func (tx *ClientTx) begin(branch string) {
 		tx.mu.Lock()
 		tx.link = l
 		tx.arm()
+		raw := tx.bytes // they change where it falls back
 		tx.mu.Unlock()
 		if err = l.watch(tx); err == nil {
-			err = l.send(tx.bytes)
+			err = l.send(raw)
 		}
 	}
 	if err != nil {

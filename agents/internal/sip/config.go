@@ -81,8 +81,9 @@ type Limits struct {
 	Connections  int            // accepted and dialled together
 	Transactions int            // both sides; past it new requests get 503
 	Queue        int            // bytes that may wait for one connection's peer to read
+	PeerQueue    int            // where the peer has proved who it is: many users' messages wait there
 	ReadTimeout  time.Duration  // for a message that has begun, and the first of a connection accepted, to be complete
-	WriteTimeout time.Duration  // a peer that reads nothing this long loses its connection
+	WriteTimeout time.Duration  // a peer that takes no piece of what waits this long loses its connection
 	RetryAfter   time.Duration  // what a 503 says
 }
 
@@ -90,7 +91,7 @@ type Limits struct {
 var DefaultLimits = Limits{
 	Message: message.DefaultLimits, Peer: message.Limits{HeaderBytes: 64 << 10, Headers: 256, BodyBytes: message.DefaultLimits.BodyBytes},
 	Connections: 20_000, Transactions: 200_000,
-	Queue: 4 << 20, ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Second, RetryAfter: 5 * time.Second,
+	Queue: 4 << 20, PeerQueue: 64 << 20, ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Second, RetryAfter: 5 * time.Second,
 }
 
 // Timers are RFC 3261's, table 4.

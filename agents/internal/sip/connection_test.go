@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"presfed/agents/internal/message"
 )
@@ -99,5 +101,69 @@ func TestSendAfterTheEnd(t *testing.T) {
 	e.Send(request("OPTIONS"), Target{Transport: "TCP", Addr: netip.MustParseAddrPort("127.0.0.1:9")}, collect(got))
 	if o := recv(t, got); !errors.Is(o.err, ErrTransport) {
 		t.Errorf("%+v", o)
+	}
+}
+
+// paced keeps what is asked of a connection.
+type paced struct {
+	net.Conn
+	deadlines, largest atomic.Int64
+}
+
+func (p *paced) SetWriteDeadline(t time.Time) error {
+	p.deadlines.Add(1)
+	return p.Conn.SetWriteDeadline(t)
+}
+
+func (p *paced) Write(b []byte) (int, error) {
+	p.largest.Store(max(p.largest.Load(), int64(len(b))))
+	return p.Conn.Write(b)
+}
+
+// A peer that reads, however slowly, has a time-out of its own for each piece.
+func TestPeerThatReadsSlowlyKeepsItsConnection(t *testing.T) {
+	e := start(t, &handler{}, nil)
+	ours, theirs := net.Pipe()
+	conn := &paced{Conn: ours}
+	c := e.newStream("TCP", netip.AddrPort{}, "")
+	e.start(func() { c.serve(conn) })
+	const size = 1 << 20
+	if err := c.send(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(theirs, make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	if n, largest := conn.deadlines.Load(), conn.largest.Load(); n < 16 || largest > 64<<10 {
+		t.Errorf("%d time-outs for writes of up to %d bytes", n, largest)
+	}
+}
+
+// Many users' messages wait for a peer that proved who it is.
+func TestMoreMayWaitForAProvenPeer(t *testing.T) {
+	with, _ := secure(t)
+	server := start(t, &handler{request: func(tx *ServerTx) { answer(tx, 200) }}, with)
+	for name, tt := range map[string]struct {
+		to   Target
+		lost bool
+	}{
+		"a peer":  {Target{Transport: "TLS", Addr: server.Addr("TLS"), ServerName: "localhost"}, false},
+		"another": {Target{Transport: "TCP", Addr: server.Addr("TCP")}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := start(t, &handler{}, func(c *Config) { with(c); c.Limits.Queue = 4 << 10 })
+			got := make(chan outcome, 1)
+			client.Send(request("OPTIONS"), tt.to, collect(got))
+			if o := recv(t, got); o.status != 200 {
+				t.Fatalf("%+v", o)
+			}
+			req := request("MESSAGE")
+			message.SetBody(req, "text/plain", make([]byte, 64<<10))
+			client.Send(req, tt.to, collect(got))
+			if o := recv(t, got); errors.Is(o.err, ErrTransport) != tt.lost {
+				t.Errorf("%+v", o)
+			}
+		})
 	}
 }

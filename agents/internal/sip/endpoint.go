@@ -123,6 +123,7 @@ func (l Limits) withDefaults() Limits {
 	l.Connections = cmp.Or(l.Connections, d.Connections)
 	l.Transactions = cmp.Or(l.Transactions, d.Transactions)
 	l.Queue = cmp.Or(l.Queue, d.Queue)
+	l.PeerQueue = cmp.Or(l.PeerQueue, d.PeerQueue)
 	l.ReadTimeout = cmp.Or(l.ReadTimeout, d.ReadTimeout)
 	l.WriteTimeout = cmp.Or(l.WriteTimeout, d.WriteTimeout)
 	l.RetryAfter = cmp.Or(l.RetryAfter, d.RetryAfter)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -152,18 +153,22 @@ func (c *stream) read(p *patience) error {
 	}
 }
 
-// send queues b; a peer that lets more wait than Limits.Queue loses the
-// connection. b must not change afterwards.
+// send queues b; a peer that lets more wait than Limits.Queue, or PeerQueue, loses
+// the connection. b must not change afterwards.
 func (c *stream) send(b []byte) error {
 	c.mu.Lock()
 	if c.closed {
 		defer c.mu.Unlock()
 		return c.cause
 	}
-	if c.queued+len(b) > c.endpoint.cfg.Limits.Queue {
+	most := c.endpoint.cfg.Limits.Queue
+	if len(c.src.Identities) > 0 {
+		most = c.endpoint.cfg.Limits.PeerQueue
+	}
+	if waiting := c.queued; waiting+len(b) > most {
 		c.mu.Unlock()
-		err := fmt.Errorf("%w: the peer does not read, %d bytes wait", ErrTransport, c.queued)
-		c.close(err)
+		err := fmt.Errorf("%w: the peer does not read, %d bytes wait", ErrTransport, waiting)
+		c.lose(err)
 		return err
 	}
 	c.queue = append(c.queue, b)
@@ -194,9 +199,8 @@ func (c *stream) write() {
 		for _, m := range messages {
 			batch = append(batch, m...)
 		}
-		c.conn.SetWriteDeadline(time.Now().Add(e.cfg.Limits.WriteTimeout))
-		if _, err := c.conn.Write(batch); err != nil {
-			c.close(fmt.Errorf("%w: %w", ErrTransport, err))
+		if err := c.writeOut(batch); err != nil {
+			c.lose(fmt.Errorf("%w: %w", ErrTransport, err))
 			return
 		}
 		for _, m := range messages {
@@ -204,13 +208,37 @@ func (c *stream) write() {
 				e.record(wire.Out, c.src, m)
 			}
 		}
-		c.mu.Lock()
-		c.queued -= len(batch)
-		c.mu.Unlock()
 		if cap(batch) > 256<<10 {
 			batch = nil
 		}
 	}
+}
+
+// writePiece is what has to go out within Limits.WriteTimeout: a peer that reads
+// slowly is not one that does not read.
+const writePiece = 64 << 10
+
+func (c *stream) writeOut(batch []byte) error {
+	for piece := range slices.Chunk(batch, writePiece) {
+		if err := c.conn.SetWriteDeadline(time.Now().Add(c.endpoint.cfg.Limits.WriteTimeout)); err != nil {
+			return err
+		}
+		if _, err := c.conn.Write(piece); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.queued -= len(piece)
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+// lose is close for what the peer did; the log says what.
+func (c *stream) lose(cause error) {
+	if !errors.Is(cause, net.ErrClosed) {
+		c.endpoint.log.Warn("connection lost", "peer", c.src.Remote, "transport", c.src.Transport, "error", cause)
+	}
+	c.close(cause)
 }
 
 // close ends the connection once and tells every transaction that waits on it.
