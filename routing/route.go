@@ -58,6 +58,8 @@ func upload(f Facts) ([]Target, error) {
 		return nil, refuse(403, forbidden, fmt.Sprintf("%s is a server: what %s uploads comes from a device", f.Peer, f.User))
 	case f.Place.Model == "" || f.Place.Nowhere() && f.Place.Model != Exclusive:
 		return nil, nowhere(f)
+	case f.Scope.Server != "" && f.Scope.Server != f.Self:
+		return nil, refuse(403, "RFC 3261 section 10.3", fmt.Sprintf("%s is to be uploaded to %s: %s carries no upload to another server", f.User, f.Scope.Server, f.Self))
 	case !f.Place.Serves(f.Self):
 		return nil, refuse(403, "RFC 3261 section 10.3", fmt.Sprintf("%s is %s: %s takes no upload for that user", f.User, f.Place, f.Self))
 	}

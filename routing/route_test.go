@@ -85,6 +85,7 @@ func TestRoute(t *testing.T) {
 		{"uploads end here", partitioned, "b", "", "example.com", "PUBLISH", l(state), 0},
 		{"in server form too, 4.2.1.1 F1", hierarchical, "b", "", "serverB.example.com", "PUBLISH", l(state), 0},
 		{"not only at the root", hierarchical, "b", "", "example.com", "REGISTER", l(state), 0},
+		{"in another server's form they do not", partitioned, "b", "", "serverA.example.com", "REGISTER", nil, 403},
 		{"at the wrong server they do not", partitioned, "a", "", "example.com", "REGISTER", nil, 403},
 		{"nor does a peer upload", partitioned, "b", "a", "serverB.example.com", "PUBLISH", nil, 403},
 		{"nor somebody unknown", unknown, "b", "", "example.com", "REGISTER", nil, 404},

@@ -70,7 +70,7 @@ func sabotages() []sabotage {
 		{"4.1.1", "F1", "Request-URI is bob@domain", pc, a, "SUBSCRIBE", "SUBSCRIBE", "sip:bob@example.com SIP", "sip:bob@servera.example.com SIP"},
 		{"4.1.1", "F2", "Request-URI is bob@server-b", a, b, "SUBSCRIBE", "SUBSCRIBE", "sip:bob@serverb.example.com SIP", "sip:bob@example.com SIP"},
 		{"4.1.1", "F2", "Record-Route names server-a", a, b, "SUBSCRIBE", "SUBSCRIBE", "@servera.example.com;lr>", byRelay},
-		{"4.1.1", "F2", "P-Asserted-Identity is alice", a, b, "SUBSCRIBE", "SUBSCRIBE", "P-Asserted-Identity: <sip:alice@", "P-Asserted-Identity: <sip:carol@"},
+		{"4.1.1", "F2", "P-Asserted-Identity is alice", a, b, "SUBSCRIBE", "SUBSCRIBE", "P-Asserted-Identity: <sip:alice@example.com>", "P-Asserted-Identity: <sip:alice@example.com>, <sip:carol@example.com>"},
 		{"4.1.1", "F2", "Contact is that of F1", a, b, "SUBSCRIBE", "SUBSCRIBE", "5060;transport=tcp>\r\n", "5060;transport=tcp;x=1>\r\n"},
 		{"4.1.1", "F4", "bob's policy allows alice", b, a, "NOTIFY", "NOTIFY", "Subscription-State: active", "Subscription-State: pending"},
 		{"4.1.1", "F5", "Request-URI is alice's Contact", b, a, "NOTIFY", "NOTIFY", ";transport=tcp SIP/2.0", ";transport=tcp;x=1 SIP/2.0"},
@@ -79,7 +79,7 @@ func sabotages() []sabotage {
 		{"4.1.1", "F5", "body is PIDF", b, a, "NOTIFY", "NOTIFY", "application/pidf+xml", "text/xml"},
 		{"4.1.4", "F2", "Request-URI is bob@server-b", a, b, "INVITE", "INVITE", "sip:bob@serverb.example.com SIP", "sip:bob@example.com SIP"},
 		{"4.1.4", "F2", "Record-Route names server-a", a, b, "INVITE", "INVITE", "@servera.example.com;lr>", byRelay},
-		{"4.1.4", "F2", "P-Asserted-Identity is alice", a, b, "INVITE", "INVITE", "P-Asserted-Identity: <sip:alice@", "P-Asserted-Identity: <sip:carol@"},
+		{"4.1.4", "F2", "P-Asserted-Identity is alice", a, b, "INVITE", "INVITE", "P-Asserted-Identity: <sip:alice@example.com>", "P-Asserted-Identity: <sip:alice@example.com>, <sip:carol@example.com>"},
 		{"4.1.4", "F3", "bob's policy allows alice", b, bob, "INVITE", "INVITE", "From: <sip:alice@example.com>", "From: <sip:alice@example.net>"},
 	}
 	// What is in a document is the same story on each hop and in each flow.

@@ -150,7 +150,7 @@ func TestDialogsSurviveRestarts(t *testing.T) {
 func TestWhomAPeerAssertsInADialog(t *testing.T) {
 	b := federatedWith(t, believing)
 	b.stops["a"]()
-	peer := b.peer("server-a", "servera.example.com", "b")
+	peer := b.peer("alice", "servera.example.com", "b")
 	subscribe := peer.request("SUBSCRIBE", "bob", "Event", "presence", "Expires", "3600", "P-Asserted-Identity", "<sip:alice@example.com>")
 	heard := peer.ask(subscribe)
 	notify := peer.take("NOTIFY", 200)

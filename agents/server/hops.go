@@ -2,6 +2,10 @@ package server
 
 import (
 	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"presfed/agents/internal/message"
@@ -11,10 +15,17 @@ import (
 	"presfed/routing"
 )
 
+// errOurselves: a next hop is this server.
+var errOurselves = errors.New("the next hop is this server itself")
+
 // hops finds where a next hop is (RFC 3263): a server of the domain where the
 // directory says, anything else by the DNS, apart from the caller.
 func (s *Server) hops(next message.URI, done func([]sip.Target, error)) {
 	ctx := context.Background()
+	if s.own(next) { // a device there would be ourselves, and asked for a password
+		done(nil, errOurselves)
+		return
+	}
 	if peer, ok := s.serverAt(ctx, next); ok {
 		host, port := peer.HostPort()
 		uri := message.URI{Scheme: "sip", Host: host, Port: port}
@@ -67,17 +78,74 @@ func (s *Server) serverAt(ctx context.Context, uri message.URI) (db.Server, bool
 	return server, uri.Port == 0 || uri.Port == port || !resolve.Literal(uri)
 }
 
-// own says whether a URI of a Route names this server: its host name, or an
-// address it listens on.
+// own says whether a URI names this server: its host name, or an address it
+// listens on.
 func (s *Server) own(uri message.URI) bool {
-	for _, l := range s.cfg.Listen {
-		at := s.endpoint.Addr(l.Transport)
-		if strings.Trim(uri.Host, "[]") == at.Addr().String() && uri.Port == int(at.Port()) {
-			return true
-		}
+	if s.listens(uri) {
+		return true
 	}
 	server, ok := s.serverAt(context.Background(), uri)
 	return ok && server.Name == s.cfg.Name
+}
+
+// listens says whether a URI is an address that we listen on.
+func (s *Server) listens(uri message.URI) bool {
+	host, err := netip.ParseAddr(strings.Trim(uri.Host, "[]"))
+	if err != nil {
+		return false
+	}
+	port := uri.Port
+	if port == 0 { // RFC 3261 section 19.1.2
+		port = 5060
+		if transport, _ := message.URIParam(uri, "transport"); uri.Scheme == "sips" || strings.EqualFold(transport, "tls") {
+			port = 5061
+		}
+	}
+	return slices.ContainsFunc(s.cfg.Listen, func(l Listen) bool {
+		at := s.endpoint.Addr(l.Transport)
+		return port == int(at.Port()) && (host == at.Addr() || at.Addr().IsUnspecified() && onThisHost(host))
+	})
+}
+
+func onThisHost(addr netip.Addr) bool {
+	if addr.IsLoopback() {
+		return true
+	}
+	all, _ := net.InterfaceAddrs()
+	return slices.ContainsFunc(all, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(addr.AsSlice())
+	})
+}
+
+// domains says that a URI's host is the domain itself.
+func (s *Server) domains(uri message.URI) bool { return routing.Host(uri.Host) == s.domain.Name }
+
+// ours says that a URI leads to a server of the domain, this or another.
+func (s *Server) ours(uri message.URI) bool {
+	_, server := s.serverAt(context.Background(), uri)
+	return server && (uri.Port != 0 || !resolve.Literal(uri)) || s.domains(uri) || s.listens(uri)
+}
+
+// leadsAway is a Route of a client's request outside any dialog that does not
+// name us. RFC 3261 section 16.6 step 6 would have it followed; we carry clients
+// to users of the domain only.
+func (s *Server) leadsAway(tx *sip.ServerTx) (away string) {
+	req := tx.Request()
+	routes := message.Values(req, "Route")
+	if _, lr := message.URIParam(req.Recipient, "lr"); lr && len(routes) > 0 && s.own(req.Recipient) {
+		routes = routes[:len(routes)-1] // a strict router's: the last one is the target (section 16.4)
+	}
+	for _, route := range routes {
+		a, err := message.ParseAddress(route)
+		if err != nil || s.own(a.URI) || s.domains(a.URI) {
+			continue // what cannot be read is 400 later
+		}
+		if peer, err := s.peer(context.Background(), tx.Source()); err == nil && peer == "" {
+			return a.URI.Host
+		}
+	}
+	return ""
 }
 
 // recordRoute is how the far side of a hop reaches us: on TLS by host name (RFC

@@ -36,7 +36,14 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 		s.refuse(tx, err)
 		return
 	}
-	switch method := string(req.Method); {
+	method := string(req.Method)
+	if to.Tag() == "" && method != message.CANCEL {
+		if away := s.leadsAway(tx); away != "" {
+			s.reply(tx, 403, "Warning", "399 presfed "+message.Quote("Route: "+away+" is not this server, and clients are carried to users of "+s.domain.Name+" only"))
+			return
+		}
+	}
+	switch {
 	case method == message.CANCEL:
 		s.proxy.Cancel(tx)
 	case method == message.REGISTER:
@@ -48,7 +55,7 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	case method == message.OPTIONS:
 		if s.understands(tx) { // RFC 3261 section 11.2
 			s.reply(tx, 200, "Allow", allowed, "Allow-Events", s.notifier.AllowEvents(),
-				"Accept", presence.ContentType, "Accept-Encoding", "identity", "Accept-Language", "en")
+				"Accept", presence.ContentType, "Accept-Encoding", "identity", "Accept-Language", "en", "Supported", "") // none
 		}
 	case method == message.SUBSCRIBE && to.Tag() != "" && s.notifier.Has(message.CallID(req), to.Tag()):
 		s.refresh(tx)
@@ -87,7 +94,7 @@ func (s *Server) relay(tx *sip.ServerTx) {
 
 // talk takes a MESSAGE, an INVITE or what else goes to a user's devices.
 func (s *Server) talk(tx *sip.ServerTx) {
-	sender, err := s.speaker(context.Background(), tx, auth.Proxy)
+	sender, err := s.shown(context.Background(), tx, auth.Proxy)
 	if err != nil {
 		s.refuse(tx, err)
 		return
@@ -132,6 +139,11 @@ func (s *Server) register(tx *sip.ServerTx) {
 	if err != nil || sender.Peer == "" && aor != sender.User {
 		// RFC 3261 section 10.3 step 3: she may change her own bindings only.
 		s.reply(tx, 403)
+		return
+	}
+	if user := req.Recipient.User; user != "" && message.Unescape(user) != message.Unescape(to.URI.User) {
+		// RFC 3261 section 10.2: no user at all; what clients write nevertheless is hers.
+		s.reply(tx, 400, "Warning", "399 presfed "+message.Quote("Request-URI: want sip:"+s.domain.Name+" without a user"))
 		return
 	}
 	if !s.understands(tx) {

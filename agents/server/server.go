@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,6 +109,7 @@ func (e *InputError) Error() string { return e.What }
 // New opens the directory and the state, restores what was acknowledged, and
 // binds the sockets. On an error nothing stays open.
 func New(ctx context.Context, cfg Config) (s *Server, err error) {
+	cfg.Listen = slices.Clone(cfg.Listen) // it is read as long as we run
 	s = &Server{cfg: cfg, log: cfg.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -154,7 +156,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	}
 	s.registrar = registrar.New(registrar.Config{
 		Store: s.store, Clock: cfg.Clock, Log: s.log,
-		Changed: s.devicesBack,
+		Ours: s.ours, Changed: s.devicesBack,
 	}, snapshot.Bindings)
 	endpoint := sip.Config{
 		Name: cfg.Name, Host: s.self.Identity, ServerTLS: cfg.ServerTLS, ClientTLS: cfg.ClientTLS,

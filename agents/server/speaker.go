@@ -47,7 +47,22 @@ func (s *Server) speaker(ctx context.Context, tx *sip.ServerTx, role auth.Role) 
 	return im.Sender{User: aor, Display: user.Display}, nil
 }
 
-// errNotYou: a client's From names another user than the one it proved to be.
+// shown is the speaker of a request whose From a device will show: a peer's must
+// not name another user of the domain than the one it asserts.
+func (s *Server) shown(ctx context.Context, tx *sip.ServerTx, role auth.Role) (im.Sender, error) {
+	sender, err := s.speaker(ctx, tx, role)
+	if err != nil || sender.Peer == "" || sender.User == "" {
+		return sender, err
+	}
+	from, err := message.From(tx.Request())
+	if err == nil && s.handles(ctx, from.URI) && message.Unescape(from.URI.User)+"@"+s.domain.Name != sender.User {
+		err = errNotYou
+	}
+	return sender, err
+}
+
+// errNotYou: From names another user than the one that a client proved to be, or
+// that a peer asserts.
 var errNotYou = errors.New("the From field names somebody else")
 
 // isFrom holds From against who the client is: devices show From, so it must not

@@ -31,7 +31,7 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 	if whereErr == nil && passed {
 		role = auth.Proxy
 	}
-	sender, err := s.speaker(ctx, tx, role)
+	sender, err := s.shown(ctx, tx, role)
 	if err = errors.Join(err, whereErr); err != nil { // who does not say who she is learns nothing of whereErr
 		s.refuse(tx, err)
 		return

@@ -43,13 +43,20 @@ func (r *Registrar) weigh(req *message.Request, aor string, from sip.Source) (ch
 	if slices.ContainsFunc(contacts, func(a message.Address) bool { return a.URI.Wildcard }) {
 		return r.dropAll(c, contacts, req, callID, cseq.Seq)
 	}
-	for _, a := range contacts {
+	last := map[string]int{} // of equal contacts the later wins
+	for i, a := range contacts {
+		last[contactKey(a.URI)] = i
+	}
+	for n, a := range contacts {
 		lasts, err := r.expiry(a, req)
 		if err != nil {
 			return c, err
 		}
 		if a.URI.Scheme != "sip" && a.URI.Scheme != "sips" {
 			return c, &refusal{status: 400, why: "Contact: want a sip or sips URI, have scheme " + strconv.Quote(a.URI.Scheme)}
+		}
+		if lasts > 0 && r.cfg.Ours != nil && r.cfg.Ours(a.URI) {
+			return c, &refusal{status: 403, why: "Contact: " + a.URI.Host + " is the domain or a server of it, and no device"}
 		}
 		b := Binding{
 			Contact: message.Address{Display: a.Display, URI: a.URI, Params: a.Params.Without("expires")},
@@ -58,6 +65,9 @@ func (r *Registrar) weigh(req *message.Request, aor string, from sip.Source) (ch
 		}
 		if b.Q, err = quality(a); err != nil {
 			return c, err
+		}
+		if last[b.key] != n {
+			continue
 		}
 		i := slices.IndexFunc(c.after, func(o Binding) bool { return o.key == b.key })
 		if i >= 0 {

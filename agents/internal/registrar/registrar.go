@@ -31,6 +31,9 @@ type Config struct {
 	Default  time.Duration // where the client names none
 	Max      time.Duration // a longer one is shortened
 	Contacts int           // most contacts of one user
+	// Ours says that a URI leads to the domain's servers: as a Contact it would send
+	// them round in a circle, 403. It must not block; nil: none does.
+	Ours func(message.URI) bool
 	// Changed hears, after the commit, that a user's bindings or the connections
 	// they came by are others now: registered are the contacts that a device has
 	// just registered, none where some have only gone. It must not block; nil:

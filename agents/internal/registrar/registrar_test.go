@@ -90,7 +90,7 @@ func (b *bench) register(callID, expires string, contacts ...string) *message.Re
 func TestRegister(t *testing.T) {
 	now := clock.NewManual(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	store := &memory{}
-	r := New(Config{Store: store, Clock: now, Contacts: 3}, nil)
+	r := New(Config{Store: store, Clock: now, Contacts: 3, Ours: func(u message.URI) bool { return u.Host == "ours" }}, nil)
 	b := newBench(t, r)
 	pc, phone := `<sip:alice@192.0.2.1;transport=tcp>;q=0.5;+sip.message`, `<sip:8555@192.0.2.2>;audio;expires=60`
 	steps := []struct {
@@ -103,6 +103,11 @@ func TestRegister(t *testing.T) {
 		{"a query changes nothing", "1", "", nil, 200, nil, ""},
 		{"two contacts, the preferred first", "1", "600", []string{pc, phone}, 200, []string{"<sip:8555@", "<sip:alice@"}, ""},
 		{"the same contact spelled otherwise", "1", "700", []string{`<sip:alice@192.0.2.1;Transport=TCP>;q=0.5;+sip.message`}, 200, []string{"<sip:8555@", "<sip:alice@"}, ""},
+		{"of equal contacts the later wins", "1", "600", []string{phone + ";q=0.1", pc, phone, `<sip:8555@192.0.2.2>;audio`}, 200, []string{"<sip:8555@", "<sip:alice@"}, ""},
+		{"also to go", "1", "600", []string{phone, `<sip:8555@192.0.2.2>;expires=0`}, 200, []string{"<sip:alice@"}, ""},
+		{"also to come back", "1", "600", []string{`<sip:8555@192.0.2.2>;expires=0`, phone}, 200, []string{"<sip:8555@", "<sip:alice@"}, ""},
+		{"our own address", "1", "60", []string{"<sip:alice@ours>"}, 403, nil, "Warning"},
+		{"our own address goes", "1", "60", []string{"<sip:alice@ours>;expires=0"}, 200, []string{"<sip:8555@", "<sip:alice@"}, ""},
 		{"too short", "1", "5", []string{pc}, 423, nil, "Min-Expires: 10"},
 		{"wildcard needs Expires 0", "1", "60", []string{"*"}, 400, nil, ""},
 		{"wildcard stands alone", "1", "0", []string{"*", pc}, 400, nil, ""},
@@ -123,11 +128,11 @@ func TestRegister(t *testing.T) {
 				t.Errorf("%s: contact %d is %s", s.name, i, got[i])
 			}
 		}
-		if s.header != "" && !strings.Contains(string(message.Bytes(res)), s.header+"\r\n") {
+		if s.header != "" && !strings.Contains(string(message.Bytes(res)), s.header) {
 			t.Errorf("%s: no %s in\n%s", s.name, s.header, message.Bytes(res))
 		}
 	}
-	if store.commits != 4 {
+	if store.commits != 7 {
 		t.Errorf("%d commits", store.commits)
 	}
 }
