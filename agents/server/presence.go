@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"presfed/agents/internal/event"
-	"presfed/agents/internal/locate"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/presence"
 	"presfed/agents/internal/sip"
@@ -33,19 +32,6 @@ func (s *Server) startPresence(snapshot state.Snapshot) {
 		return sub.Half != state.Notifier
 	}))
 	s.locate.OnChange(s.directoryChanged)
-}
-
-// directoryChanged lets a changed policy act at once on those who watch.
-func (s *Server) directoryChanged(c locate.Changed) {
-	if c.All || c.Domain { // the domain's default may have changed, for anybody
-		for _, resource := range s.notifier.Resources() {
-			s.presence.PolicyChanged(resource)
-		}
-		return
-	}
-	for _, aor := range c.Policy {
-		s.presence.PolicyChanged(scheme + aor)
-	}
 }
 
 func (s *Server) mayWatch(presentity, watcher string) (presence.Treatment, error) {

@@ -25,6 +25,9 @@ func (s *Server) Run(ctx context.Context) error {
 	serving.Go(func() error { return s.endpoint.Run(ctx) })
 	serving.Go(func() error { return s.runAdmin(ctx) })
 	serving.Go(func() error { s.purge(ctx); return nil })
+	for _, aor := range s.known() { // the directory may have changed while we were away
+		s.hold(aor)
+	}
 	s.notifier.Start()
 	err := serving.Wait()
 	s.lanes.Close()

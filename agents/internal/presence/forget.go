@@ -1,0 +1,46 @@
+package presence
+
+import (
+	"maps"
+	"slices"
+
+	"presfed/agents/internal/event"
+	"presfed/db/state"
+)
+
+// Forget ends the subscriptions to a presentity who is not served here any more,
+// for a reason of RFC 6665 section 4.1.3, and then removes what she published. It
+// returns at once.
+func (p *Presence) Forget(presentity, reason string) {
+	p.cfg.Lanes.Do(presentity, func() {
+		p.notifier.Terminate(presentity, reason, 0, nil)
+		who := p.known(presentity)
+		if who == nil || len(who.publications) == 0 {
+			return
+		}
+		gone := slices.Clone(who.publications)
+		if err := event.Commit(p.cfg.Store, func(tx *state.Tx) error {
+			for _, pub := range gone {
+				if err := tx.DeletePublication(pub.rec.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			p.cfg.Log.Error("publications of a user who is not served here stay until they expire", "presentity", presentity, "error", err)
+			return
+		}
+		p.change(who, func() {
+			for _, pub := range gone {
+				who.remove(pub)
+			}
+		})
+	})
+}
+
+// Presentities are those of whom something is known here, in no order.
+func (p *Presence) Presentities() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.presentities))
+}

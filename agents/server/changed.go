@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"presfed/agents/internal/locate"
+	"presfed/db"
+)
+
+// directoryChanged has a change act at once: on those who watch, and on whom the
+// directory has removed or placed elsewhere.
+func (s *Server) directoryChanged(c locate.Changed) {
+	if d, err := s.locate.Domain(context.Background()); err != nil || d.Name != s.domain.Name {
+		s.log.Error("the directory is another domain's: nothing here changes until it is ours again", "domain", d.Name, "ours", s.domain.Name, "error", err)
+		return
+	}
+	users := append(slices.Clone(c.Users), c.Places...)
+	if c.All {
+		users = s.known()
+	}
+	slices.Sort(users)
+	for _, aor := range slices.Compact(users) {
+		s.hold(aor)
+	}
+	if c.All || c.Domain { // the domain's default may have changed, for anybody
+		for _, resource := range s.notifier.Resources() {
+			s.presence.PolicyChanged(resource)
+		}
+		return
+	}
+	for _, aor := range c.Policy {
+		s.presence.PolicyChanged(scheme + aor)
+	}
+}
+
+// known are the users of whom something is kept here: bindings, publications,
+// subscriptions to them and by them. A name may come more than once.
+func (s *Server) known() []string {
+	aors := s.registrar.Users()
+	for _, uris := range [][]string{s.presence.Presentities(), s.notifier.Resources(), s.notifier.Watchers()} {
+		for _, uri := range uris {
+			aors = append(aors, strings.TrimPrefix(uri, scheme))
+		}
+	}
+	return aors
+}
+
+// hold keeps what is here of a user as long as the directory has her served
+// here, and lets go of it where it says otherwise (RFC 6665 section 4.1.3): moved,
+// her watchers are to find her anew; removed, whoever gets her name next inherits
+// nothing. Where it does not say, or places her nowhere, everything stays.
+func (s *Server) hold(aor string) {
+	ctx := context.Background()
+	_, err := s.locate.User(ctx, aor)
+	if errors.Is(err, db.ErrNotFound) {
+		s.forget(aor, "noresource")
+		s.notifier.Dismiss(scheme + aor)
+		return
+	}
+	place, placeErr := s.locate.Place(ctx, aor)
+	if err = errors.Join(err, placeErr); err != nil {
+		s.log.Warn("the directory does not say where a user is: what is here of her stays", "aor", aor, "error", err)
+		return
+	}
+	if len(place.Servers) > 0 && !slices.Contains(place.Servers, s.cfg.Name) {
+		s.forget(aor, "deactivated")
+	}
+}
+
+// forget ends the subscriptions to a user for a reason of RFC 6665 section 4.1.3;
+// what she published and registered goes.
+func (s *Server) forget(aor, reason string) {
+	s.presence.Forget(scheme+aor, reason)
+	s.registrar.Forget(aor)
+}
