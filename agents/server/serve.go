@@ -39,7 +39,7 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	method := string(req.Method)
 	if to.Tag() == "" && method != message.CANCEL {
 		if away := s.leadsAway(tx); away != "" {
-			s.reply(tx, 403, "Warning", "399 presfed "+message.Quote("Route: "+away+" is not this server, and clients are carried to users of "+s.domain.Name+" only"))
+			s.reply(tx, 403, "Warning", message.Warning("Route: "+away+" is not this server, and clients are carried to users of "+s.domain.Name+" only"))
 			return
 		}
 	}
@@ -143,7 +143,7 @@ func (s *Server) register(tx *sip.ServerTx) {
 	}
 	if user := req.Recipient.User; user != "" && message.Unescape(user) != message.Unescape(to.URI.User) {
 		// RFC 3261 section 10.2: no user at all; what clients write nevertheless is hers.
-		s.reply(tx, 400, "Warning", "399 presfed "+message.Quote("Request-URI: want sip:"+s.domain.Name+" without a user"))
+		s.reply(tx, 400, "Warning", message.Warning("Request-URI: want sip:"+s.domain.Name+" without a user"))
 		return
 	}
 	if !s.understands(tx) {
