@@ -16,6 +16,7 @@ var (
 	ErrTimeout   = sip.ErrTimeout       // no final response in time
 	ErrTransport = sip.ErrTransport     // refused, broken, or not the peer that was meant
 	ErrNoAddress = resolve.ErrNoAddress // the server's name leads nowhere
+	ErrNoUser    = resolve.ErrNoUser    // a target names no user
 )
 
 // ErrAuthentication: the server did not accept the credentials, or there were none.

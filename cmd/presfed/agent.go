@@ -223,6 +223,9 @@ func (a *agent) serve(ctx context.Context, ready func()) error {
 				return err
 			}
 		case err := <-ended:
+			if errors.Is(err, bufio.ErrTooLong) {
+				return usage("a document or a long text goes by a file", "standard input: a command is longer than %d bytes", maxLine)
+			}
 			if err != nil || !a.opts.stay {
 				return err
 			}

@@ -49,6 +49,9 @@ func (q *eventQueue) take(match func(client.Event) bool) bool {
 	return i >= 0
 }
 
+// eventTypes are the events of an agent.
+var eventTypes = []string{"ready", "registered", "published", "presence", "im", "session", "sent", "failed", "closed"}
+
 // expectation is what a wait wants to see.
 type expectation struct {
 	event  string
@@ -65,6 +68,9 @@ func parseWait(line string) (expectation, error) {
 		return want, err
 	}
 	want.event = words[0]
+	if !slices.Contains(eventTypes, want.event) {
+		return want, fmt.Errorf("%q is no event: want %s", want.event, strings.Join(eventTypes, ", "))
+	}
 	for i, word := range words[1:] {
 		key, value, pair := strings.Cut(word, "=")
 		if pair && key != "" {

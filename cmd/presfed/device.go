@@ -138,6 +138,8 @@ func peerFailure(err error, o deviceOptions) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, client.ErrNoUser):
+		return fail(exitUsage, err, "")
 	case errors.Is(err, client.ErrAuthentication):
 		return fail(exitAuth, err, "check the user's name and password")
 	case errors.As(err, &refused):
@@ -148,6 +150,10 @@ func peerFailure(err error, o deviceOptions) error {
 		server := o.server
 		if server == "" {
 			server = "the user's domain"
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			said := strings.ReplaceAll(err.Error(), context.DeadlineExceeded.Error(), "no answer within "+o.timeout.String())
+			return fail(exitTimeout, errors.New(said), "does a SIP server listen at "+server+"? --timeout waits longer")
 		}
 		return fail(exitTimeout, err, "does a SIP server listen at "+server+"?")
 	case errors.Is(err, client.ErrNoAddress):

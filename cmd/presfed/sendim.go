@@ -48,14 +48,20 @@ is printed, and /bye, the end of the input or an interrupt ends it.`,
 	return cmd
 }
 
+// maxPage bounds a MESSAGE, in bytes.
+const maxPage = 64 << 10
+
 func runSendIM(ctx context.Context, opts sendIMOptions) error {
 	if opts.page {
 		body := []byte(opts.text)
 		if len(body) == 0 {
 			var err error
-			if body, err = io.ReadAll(io.LimitReader(opts.con.in, 64<<10)); err != nil {
+			if body, err = io.ReadAll(io.LimitReader(opts.con.in, maxPage+1)); err != nil {
 				return err
 			}
+		}
+		if len(body) > maxPage {
+			return usage("without --page it goes by a session, however long it is", "--page: longer than %d bytes", maxPage)
 		}
 		return withDevice(ctx, opts.con, opts.device, printEvents(opts.con), func(ctx context.Context, c *client.Client) error {
 			return c.Page(ctx, opts.target, opts.contentType, body)
@@ -63,15 +69,19 @@ func runSendIM(ctx context.Context, opts sendIMOptions) error {
 	}
 	outer := ctx
 	return withDevice(ctx, opts.con, opts.device, printEvents(opts.con), func(ctx context.Context, c *client.Client) error {
-		session, err := c.IM(ctx, opts.target, opts.text)
+		first, body := opts.text, opts.con.in
+		if opts.contentType != "text/plain" && first != "" { // not what a session begins with
+			first, body = "", strings.NewReader(first)
+		}
+		session, err := c.IM(ctx, opts.target, first)
 		if err != nil {
 			return err
 		}
 		if opts.chat { // it lasts longer than any answer may take
 			return chat(outer, opts, session)
 		}
-		if opts.text == "" { // chunk by chunk, however much comes
-			if err := session.SendBody(ctx, opts.contentType, opts.con.in); err != nil {
+		if first == "" { // chunk by chunk, however much comes
+			if err := session.SendBody(ctx, opts.contentType, body); err != nil {
 				return errors.Join(err, session.Close(context.WithoutCancel(ctx)))
 			}
 		}

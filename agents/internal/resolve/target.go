@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -25,6 +26,9 @@ func Target(s string) (message.URI, error) {
 	return u, nil
 }
 
+// ErrNoUser: what should name a user does not.
+var ErrNoUser = errors.New("is no user")
+
 // User reads a user as people write one: bob, bob@example.com, a SIP URI. domain
 // completes a bare name.
 func User(s, domain string) (message.URI, error) {
@@ -34,13 +38,13 @@ func User(s, domain string) (message.URI, error) {
 	}
 	if !strings.Contains(uri, "@") {
 		if domain == "" || strings.ContainsAny(uri[4:], ":;.") {
-			return message.URI{}, fmt.Errorf("%q is no user: want bob, bob@example.com or a SIP URI", s)
+			return message.URI{}, fmt.Errorf("%q %w: want bob, bob@example.com or a SIP URI", s, ErrNoUser)
 		}
 		uri += "@" + domain
 	}
 	u, err := message.ParseURI(uri)
 	if err != nil || u.User == "" {
-		return u, fmt.Errorf("%q is no user: want bob, bob@example.com or a SIP URI", s)
+		return u, fmt.Errorf("%q %w: want bob, bob@example.com or a SIP URI", s, ErrNoUser)
 	}
 	return u, nil
 }

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// checkNumbers holds durations and counts, wherever they came from, against what
+// they can mean: none is negative, a time to wait is not none, and what goes on
+// the wire is whole seconds.
+func checkNumbers(flags *pflag.FlagSet) error {
+	var failed error
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if failed != nil || !flag.Changed {
+			return
+		}
+		switch flag.Value.Type() {
+		case "duration":
+			d, err := time.ParseDuration(flag.Value.String())
+			switch {
+			case err != nil:
+			case d < 0:
+				failed = usage("a time such as 5s", "--%s %s is negative", flag.Name, d)
+			case d == 0 && (flag.Name == "timeout" || flag.Name == "wait"):
+				failed = usage("a time such as 5s", "--%s 0s leaves no time for anything", flag.Name)
+			case flag.Name == "expires" && d%time.Second != 0:
+				failed = usage("whole seconds, such as 2s", "--expires %s: seconds are whole on the wire", d)
+			}
+		case "int":
+			if n, err := strconv.Atoi(flag.Value.String()); err == nil && n < 0 {
+				failed = usage("0 or more", "--%s %d is negative", flag.Name, n)
+			}
+		}
+	})
+	return failed
+}
