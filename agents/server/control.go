@@ -37,8 +37,8 @@ func (s *Server) runControl(ctx context.Context, ask context.CancelFunc) error {
 		return nil
 	}
 	info := control.Info{Participant: s.cfg.Name, PID: os.Getpid()}
-	for _, l := range s.cfg.Listen {
-		info.Listen = append(info.Listen, control.Listen{Transport: l.Transport, Addr: s.endpoint.Addr(l.Transport)})
+	for _, l := range s.endpoint.Listening() {
+		info.Listen = append(info.Listen, control.Listen(l))
 	}
 	s.control.SetReady(info)
 	go func() {

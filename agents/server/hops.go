@@ -101,9 +101,9 @@ func (s *Server) listens(uri message.URI) bool {
 			port = 5061
 		}
 	}
-	return slices.ContainsFunc(s.cfg.Listen, func(l Listen) bool {
-		at := s.endpoint.Addr(l.Transport)
-		return port == int(at.Port()) && (host == at.Addr() || at.Addr().IsUnspecified() && onThisHost(host))
+	return slices.ContainsFunc(s.endpoint.Listening(), func(l sip.Listen) bool {
+		at := l.Addr.Addr()
+		return port == int(l.Addr.Port()) && (host == at || at.IsUnspecified() && onThisHost(host))
 	})
 }
 
@@ -148,19 +148,19 @@ func (s *Server) leadsAway(tx *sip.ServerTx) (away string) {
 	return ""
 }
 
-// recordRoute is how the far side of a hop reaches us: on TLS by host name (RFC
-// 5922 section 7.5), else at the address we listen on.
-func (s *Server) recordRoute(hop sip.Target) message.URI {
-	if hop.Transport == "TLS" {
+// recordRoute is how a side reaches us: on TLS by host name (RFC 5922 section
+// 7.5), else at the address we listen on for it.
+func (s *Server) recordRoute(side sip.Source) message.URI {
+	if side.Transport == "TLS" {
 		return message.URI{Scheme: "sip", Host: s.self.Identity}
 	}
-	at := s.endpoint.Addr(hop.Transport)
-	host := at.Addr().String()
+	at := s.endpoint.Reached(side)
+	host := at.Addr().WithZone("").String() // a zone is the sender's own matter
 	if at.Addr().Is6() {
 		host = "[" + host + "]"
 	}
 	uri := message.URI{Scheme: "sip", Host: host, Port: int(at.Port())}
-	if hop.Transport == "TCP" {
+	if side.Transport == "TCP" {
 		uri.UriParams.Add("transport", "tcp")
 	}
 	return uri

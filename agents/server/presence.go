@@ -85,9 +85,9 @@ func (s *Server) devicesBack(aor string, registered []message.URI) {
 	}
 }
 
-// contactHere is our own Contact for a user towards a transport's peers.
-func (s *Server) contactHere(user, transport string) string {
-	uri := s.recordRoute(sip.Target{Transport: transport})
+// contactHere is our own Contact for a user towards a side.
+func (s *Server) contactHere(user string, side sip.Source) string {
+	uri := s.recordRoute(side)
 	uri.User = user
 	return message.Address{URI: uri}.String()
 }

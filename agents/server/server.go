@@ -205,7 +205,17 @@ func (s *Server) newVerifier() (*auth.Verifier, error) {
 	})
 }
 
-// Addr is where the server listens for a transport; zero where it does not.
+// Listening is where the server listens, one for each of Config.Listen and in
+// their order, with the ports that it was given.
+func (s *Server) Listening() (out []Listen) {
+	for _, l := range s.endpoint.Listening() {
+		out = append(out, Listen(l))
+	}
+	return out
+}
+
+// Addr is where the server listens for a transport, the first of several; zero
+// where it does not.
 func (s *Server) Addr(transport string) netip.AddrPort { return s.endpoint.Addr(transport) }
 
 // Close lets go of the files.

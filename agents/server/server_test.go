@@ -222,9 +222,7 @@ func federatedWith(t *testing.T, change func(*server.Config)) *domain {
 		lo := netip.MustParseAddrPort("127.0.0.1:0")
 		b.listen[name] = []server.Listen{{Transport: "UDP", Addr: lo}, {Transport: "TCP", Addr: lo}, {Transport: "TLS", Addr: lo}}
 		b.start(name)
-		for i, l := range b.listen[name] { // a restart comes back where it was
-			b.listen[name][i].Addr = b.servers[name].Addr(l.Transport)
-		}
+		b.listen[name] = b.servers[name].Listening() // a restart comes back where it was
 		if err := b.directory.SetServer(t.Context(), db.Server{Name: "server-" + name,
 			URI: "sip:" + b.servers[name].Addr("TLS").String() + ";transport=tls", Identity: "server" + name + ".example.com"}); err != nil {
 			t.Fatal(err)

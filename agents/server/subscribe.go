@@ -45,7 +45,7 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 	}
 	ask := event.Ask{
 		Resource: scheme + where.User, View: presence.Composed, Watcher: scheme + sender.User,
-		Contact: s.contactHere(req.Recipient.User, tx.Source().Transport),
+		Contact: s.contactHere(req.Recipient.User, tx.Source()),
 	}
 	if sender.User == "" {
 		s.reply(tx, 403) // a peer asks for somebody it may not speak for

@@ -120,7 +120,7 @@ func runServer(ctx context.Context, opts serverOptions) error {
 		return fail(exitUsage, err, "")
 	}
 	defer s.Close()
-	if err := printReady(opts.con, opts.name, cfg.Listen, s); err != nil {
+	if err := printReady(opts.con, opts.name, s); err != nil {
 		return err
 	}
 	if opts.withInput {
@@ -149,10 +149,10 @@ func (o *serverOptions) adminAddress() (at netip.AddrPort, err error) {
 }
 
 // printReady is the one line that scripts wait for.
-func printReady(con *console, name string, listen []server.Listen, s *server.Server) error {
+func printReady(con *console, name string, s *server.Server) error {
 	var at []string
-	for _, l := range listen {
-		at = append(at, strings.ToLower(l.Transport)+":"+s.Addr(l.Transport).String())
+	for _, l := range s.Listening() {
+		at = append(at, strings.ToLower(l.Transport)+":"+l.Addr.String())
 	}
 	admin := ""
 	if at := s.AdminAddr(); at.IsValid() {

@@ -109,8 +109,8 @@ func (s *server) own(u message.URI) bool {
 	return strings.EqualFold(u.Host, s.identity) || uint16(u.Port) == s.endpoint.Addr("TCP").Port()
 }
 
-func (s *server) recordRoute(hop sip.Target) message.URI {
-	if hop.Transport == "TLS" {
+func (s *server) recordRoute(side sip.Source) message.URI {
+	if side.Transport == "TLS" {
 		return message.URI{Scheme: "sip", Host: s.identity}
 	}
 	a := s.endpoint.Addr("TCP")

@@ -125,8 +125,8 @@ func startRouter(t *testing.T, route func(*Request), change ...func(*Config)) *r
 			port := uint16(u.Port)
 			return u.Host == "127.0.0.1" && (port == r.Endpoint.Addr("UDP").Port() || port == r.Endpoint.Addr("TCP").Port())
 		},
-		RecordRoute: func(hop sip.Target) message.URI {
-			return mustURI(t, fmt.Sprintf("sip:%s;transport=%s", r.Endpoint.Addr(hop.Transport), strings.ToLower(hop.Transport)))
+		RecordRoute: func(side sip.Source) message.URI {
+			return mustURI(t, fmt.Sprintf("sip:%s;transport=%s", r.Endpoint.Addr(side.Transport), strings.ToLower(side.Transport)))
 		},
 	}
 	for _, f := range change {

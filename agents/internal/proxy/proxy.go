@@ -28,9 +28,9 @@ type Config struct {
 	Resolve func(next message.URI, done func([]sip.Target, error))
 	// Own says whether a URI of a Route field or a Request-URI names this proxy.
 	Own func(uri message.URI) bool
-	// RecordRoute is our URI for peers that we reach by that hop, or that reached
-	// us by that transport from that address. lr is added here.
-	RecordRoute func(hop sip.Target) message.URI
+	// RecordRoute is our URI for what is on that side, which a request came from or
+	// goes to; Local may be unknown. lr is added here.
+	RecordRoute func(side sip.Source) message.URI
 	// Live is the open connection of the device that a request within a dialog is
 	// for: its Request-URI is the device's contact, its To says whose device it
 	// must be. ok is false where there is none. nil: none is known.

@@ -21,12 +21,12 @@ func MakesDialog(method string) bool {
 // names it.
 func (r *Request) recordRoute(req *message.Request, hop sip.Target, to userHash) {
 	src := r.tx.Source()
-	came := end{user: r.sender, hop: sip.Target{Transport: src.Transport, Addr: src.Remote}}
+	came := end{user: r.sender, hop: sip.Target{Transport: src.Transport}}
 	if r.origin.Peer == "" {
 		came.hop.Flow = src.Flow // a client's: peers are dialled again
 	}
-	inner := r.proxy.recordURI(req, came)
-	outer := r.proxy.recordURI(req, end{user: to, hop: hop})
+	inner := r.proxy.recordURI(req, src, came)
+	outer := r.proxy.recordURI(req, r.proxy.cfg.Endpoint.Side(hop), end{user: to, hop: hop})
 	ours := []string{outer, inner}
 	if outer == inner {
 		ours = ours[:1]
@@ -34,8 +34,8 @@ func (r *Request) recordRoute(req *message.Request, hop sip.Target, to userHash)
 	lead(req, "Record-Route", ours...)
 }
 
-func (p *Proxy) recordURI(req *message.Request, e end) string {
-	uri := p.cfg.RecordRoute(e.hop)
+func (p *Proxy) recordURI(req *message.Request, side sip.Source, e end) string {
+	uri := p.cfg.RecordRoute(side)
 	if req.Recipient.Scheme == "sips" {
 		uri.Scheme = "sips"
 	}

@@ -29,6 +29,7 @@ type Endpoint struct {
 	clock     clock.Clock
 	listeners []listener
 	datagrams []*datagramSocket
+	bound     []Listen // as Config.Listen, with the ports taken
 	vias      map[viaKey]string
 	pool      pool
 	clients   table[*ClientTx]
@@ -93,7 +94,7 @@ func (e *Endpoint) listenAll() error {
 			return nil
 		}
 		e.closeSockets()
-		e.listeners, e.datagrams = nil, nil
+		e.listeners, e.datagrams, e.bound = nil, nil, nil
 		if !free || try == 10 || !errors.Is(err, syscall.EADDRINUSE) {
 			return err
 		}
@@ -157,8 +158,9 @@ func (e *Endpoint) listen(l Listen) error {
 		if err := hearICMP(conn, family == "4"); err != nil {
 			e.log.Info("ICMP errors are not heard", "address", l.Addr, "error", err)
 		}
+		l.Addr = addrPort(conn.LocalAddr())
 		e.datagrams = append(e.datagrams, &datagramSocket{
-			endpoint: e, conn: conn, local: addrPort(conn.LocalAddr()), waiting: map[netip.AddrPort]map[*ClientTx]struct{}{},
+			endpoint: e, conn: conn, local: l.Addr, waiting: map[netip.AddrPort]map[*ClientTx]struct{}{},
 		})
 	case "TCP", "TLS":
 		if l.Transport == "TLS" && e.cfg.ServerTLS == nil {
@@ -168,35 +170,13 @@ func (e *Endpoint) listen(l Listen) error {
 		if err != nil {
 			return fail(err)
 		}
+		l.Addr = addrPort(ln.Addr())
 		e.listeners = append(e.listeners, listener{l.Transport, ln})
 	default:
 		return fail(errors.New("want UDP, TCP or TLS"))
 	}
+	e.bound = append(e.bound, l)
 	return nil
-}
-
-// Addr is where the endpoint listens for a transport, the first of several; zero
-// where it does not.
-func (e *Endpoint) Addr(transport string) netip.AddrPort {
-	for _, at := range e.addrs(transport) {
-		return at
-	}
-	return netip.AddrPort{}
-}
-
-func (e *Endpoint) addrs(transport string) (out []netip.AddrPort) {
-	if transport == "UDP" {
-		for _, d := range e.datagrams {
-			out = append(out, d.local)
-		}
-		return out
-	}
-	for _, l := range e.listeners {
-		if l.transport == transport {
-			out = append(out, addrPort(l.net.Addr()))
-		}
-	}
-	return out
 }
 
 // Run serves until ctx ends, then closes every socket, tells every pending

@@ -87,14 +87,23 @@ type link interface {
 	unwatch(tx *ClientTx)
 }
 
+// datagramsTo is the socket that datagrams to an address leave from; nil: none.
+func (e *Endpoint) datagramsTo(addr netip.AddrPort) *datagramSocket {
+	i := slices.IndexFunc(e.datagrams, func(d *datagramSocket) bool { return d.local.Addr().Is4() == addr.Addr().Unmap().Is4() })
+	if i < 0 {
+		return nil
+	}
+	return e.datagrams[i]
+}
+
 // link finds or sets up the way to a target. Dialling goes on in the background.
 func (e *Endpoint) link(to Target) (link, error) {
 	if to.Transport == "UDP" {
-		i := slices.IndexFunc(e.datagrams, func(d *datagramSocket) bool { return d.local.Addr().Is4() == to.Addr.Addr().Unmap().Is4() })
-		if i < 0 {
+		d := e.datagramsTo(to.Addr)
+		if d == nil {
 			return nil, fmt.Errorf("%w: no UDP socket for %s", ErrTransport, to.Addr)
 		}
-		return datagram{e.datagrams[i], to.Addr}, nil
+		return datagram{d, to.Addr}, nil
 	}
 	if c := e.pool.find(to); c != nil {
 		return c, nil

@@ -31,24 +31,6 @@ func (e *Endpoint) writeVias() {
 	}
 }
 
-// listens is the first address of a family that we listen on for a transport; with
-// port 0, for another one.
-func (e *Endpoint) listens(transport string, four bool) netip.AddrPort {
-	var other netip.AddrPort
-	for _, t := range []string{transport, "UDP", "TCP", "TLS"} {
-		for _, at := range e.addrs(t) {
-			switch {
-			case at.Addr().Is4() != four:
-			case t == transport:
-				return at
-			case !other.IsValid():
-				other = netip.AddrPortFrom(at.Addr(), 0)
-			}
-		}
-	}
-	return other
-}
-
 // host is an address as a Via has it: what we bind to where any is listened on.
 func (e *Endpoint) host(ip netip.Addr, four bool) string {
 	if !ip.IsValid() || ip.IsUnspecified() {
@@ -69,7 +51,7 @@ func (e *Endpoint) host(ip netip.Addr, four bool) string {
 func (e *Endpoint) Via(to Target, branch string) string {
 	four := to.Addr.Addr().Unmap().Is4()
 	if !to.Addr.IsValid() { // down a connection
-		four = e.Addr(to.Transport).Addr().Is4()
+		four = e.Reached(e.Side(to)).Addr().Is4()
 	}
 	v := e.vias[viaKey{to.Transport, four}] + branch
 	if to.Transport == "UDP" {
