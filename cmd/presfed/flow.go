@@ -127,6 +127,13 @@ func runFlows(ctx context.Context, opts flowOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	var capture *os.File
+	if opts.pcap != "" { // before anything runs: it may not be possible
+		if capture, err = os.Create(opts.pcap); err != nil {
+			return err
+		}
+		defer capture.Close() // again: an early end
+	}
 	b, err := bed.Start(ctx, bed.ProcessOptions{Options: options})
 	if err != nil {
 		return fail(exitUsage, err, "")
@@ -140,8 +147,8 @@ func runFlows(ctx context.Context, opts flowOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if opts.pcap != "" {
-		if err := writeCapture(opts.pcap, b); err != nil {
+	if capture != nil {
+		if err := writeCapture(capture, b); err != nil {
 			return err
 		}
 	}
@@ -263,12 +270,8 @@ func printVerdicts(w io.Writer, verdicts []flow.Verdict) {
 	}
 }
 
-func writeCapture(path string, b *bed.Processes) (err error) {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
+// writeCapture writes what the bed has recorded, and closes the file.
+func writeCapture(file *os.File, b *bed.Processes) error {
 	records, _ := b.Records()
-	return trace.WritePcapng(file, trace.Pair(records))
+	return errors.Join(trace.WritePcapng(file, trace.Pair(records)), file.Close())
 }
