@@ -35,6 +35,7 @@ type DB struct {
 	readOnly bool
 	file     atomic.Pointer[file]
 	reopen   sync.Mutex
+	closed   bool // guarded by reopen
 }
 
 // Open opens the directory at path. A file that is missing, unreadable, none of
@@ -93,6 +94,7 @@ func create(ctx context.Context, path string, domain Domain) (err error) {
 func (d *DB) Close() error {
 	d.reopen.Lock()
 	defer d.reopen.Unlock()
+	d.closed = true
 	return d.file.Load().close()
 }
 
@@ -102,10 +104,13 @@ func (d *DB) Path() string { return d.path }
 // Ping tells whether the file that is open is still the one at the path. One
 // put in its place is opened instead; one that is gone, or no directory any
 // more, is an *OpenError, and the answers are those of the old file until then.
+// A file whose reading failed as damaged is checked in full at each Ping, and
+// opened anew when it is whole again.
 func (d *DB) Ping(ctx context.Context) error {
 	f := d.file.Load()
 	same, err := f.inPlace(d.path)
-	if same || err != nil {
+	damaged := f.damage.Load() != nil
+	if same && !damaged || err != nil {
 		return err
 	}
 	d.reopen.Lock()
@@ -113,10 +118,18 @@ func (d *DB) Ping(ctx context.Context) error {
 	if d.file.Load() != f {
 		return nil
 	}
-	if f.closed {
+	if d.closed {
 		return fmt.Errorf("directory %s: closed", d.path)
 	}
+	if damaged {
+		f.abandon() // first: SQLite shares what it holds of one file among all handles
+	}
 	next, err := openFile(ctx, d.path, d.readOnly)
+	if err == nil && damaged {
+		if err = next.check(ctx, d.path); err != nil {
+			next.abandon()
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ type file struct {
 	write  *handle // nil when read-only
 	info   os.FileInfo
 	wal    atomic.Pointer[os.FileInfo] // its write-ahead log, as last seen beside it
-	closed bool                        // guarded by DB.reopen
+	damage atomic.Pointer[error]       // what its reading met; it is of no use any more
 }
 
 // handle is a pool of connections with its prepared statements.
@@ -145,9 +145,24 @@ func (h *handle) close() error {
 }
 
 func (f *file) close() error {
-	f.closed = true
 	// The writer last: it folds the write-ahead log into the file.
 	return errors.Join(f.read.close(), f.write.close())
+}
+
+// abandon closes a damaged file. The writer goes first: it cannot fold its log,
+// over what may have been mended meanwhile, while readers are there.
+func (f *file) abandon() { _ = errors.Join(f.write.close(), f.read.close()) }
+
+// check has SQLite look at all of the file.
+func (f *file) check(ctx context.Context, path string) error {
+	var said string
+	if err := f.read.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&said); err != nil {
+		return broken(path, err)
+	}
+	if said != "ok" {
+		return damaged(path, said)
+	}
+	return nil
 }
 
 // inPlace says that the path still names this file.
@@ -175,6 +190,13 @@ func (f *file) inPlace(path string) (bool, error) {
 			Hint: "remove " + path + "-wal and " + path + "-shm, which belong to the file that was there before"}
 	}
 	return false, nil
+}
+
+// unreadable is an error that the same handle may answer with for ever: our
+// queries are sound, so that even an error in one speaks of the file.
+func unreadable(err error) bool {
+	var e sqlite.Error
+	return notADatabase(err) || errors.As(err, &e) && (e.Code == sqlite.ErrIoErr || e.Code == sqlite.ErrError)
 }
 
 // notADatabase is SQLite's word for a file it cannot make sense of.

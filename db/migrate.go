@@ -59,9 +59,13 @@ func version(ctx context.Context, path string, db rowQuerier) (have int, err err
 // broken is what SQLite says of a file that began as one of ours.
 func broken(path string, err error) error {
 	if notADatabase(err) {
-		return &OpenError{Path: path, Err: ErrForeign, Reason: "is damaged: " + err.Error(), Hint: "restore it, or make it anew from an export"}
+		return damaged(path, err.Error())
 	}
 	return &OpenError{Path: path, Err: ErrUnreachable, Reason: err.Error()}
+}
+
+func damaged(path, how string) error {
+	return &OpenError{Path: path, Err: ErrForeign, Reason: "is damaged: " + how, Hint: "restore it, or make it anew from an export"}
 }
 
 // migrate brings the schema up to date in one transaction, so that of several

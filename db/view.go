@@ -113,8 +113,13 @@ func (d *DB) fault(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	if notADatabase(err) {
-		return broken(d.path, err)
+	f := d.file.Load()
+	if f.damage.Load() == nil && unreadable(err) {
+		told := broken(d.path, err)
+		f.damage.Store(&told)
+	}
+	if told := f.damage.Load(); told != nil {
+		return *told
 	}
 	return fmt.Errorf("%w: %s: %w", ErrUnreachable, d.path, err)
 }
