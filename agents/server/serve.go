@@ -174,6 +174,7 @@ func (s *Server) refuse(tx *sip.ServerTx, err error) {
 	var route *routing.Refusal
 	var malformed *message.ParseError
 	var invalid *db.InvalidError
+	var away *message.Unavailable
 	switch {
 	case errors.Is(err, errNotYou):
 		s.log.Info("refused: From names somebody else", "call_id", message.CallID(tx.Request()), "peer", tx.Source().Remote)
@@ -188,6 +189,9 @@ func (s *Server) refuse(tx *sip.ServerTx, err error) {
 		s.reply(tx, malformed.Status, "Warning", message.Warning(malformed.Error()))
 	case errors.As(err, &invalid):
 		s.reply(tx, 404)
+	case errors.As(err, &away):
+		s.log.Warn("refused: what it depends on is away", "call_id", message.CallID(tx.Request()), "error", err)
+		s.reply(tx, 503, away.Fields()...)
 	default:
 		s.log.Error("request failed", "call_id", message.CallID(tx.Request()), "error", err)
 		s.reply(tx, 500)

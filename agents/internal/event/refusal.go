@@ -47,13 +47,20 @@ func BadEvent(allow string) *Refusal {
 }
 
 // Refuse answers a request with what err says: a *Refusal, a message's
-// *message.ParseError, whose text goes into a Warning, or 500 and a line in the log.
+// *message.ParseError, whose text goes into a Warning, 503 for a
+// *message.Unavailable, or 500 and a line in the log.
 func Refuse(tx Transaction, err error, log *slog.Logger) {
 	req := tx.Request()
 	refusal, ok := errors.AsType[*Refusal](err)
 	if !ok {
 		if parse, bad := errors.AsType[*message.ParseError](err); bad {
 			refusal = &Refusal{Status: parse.Status, Fields: []state.Field{{Name: "Warning", Value: message.Warning(parse.Error())}}}
+		} else if away, ok := errors.AsType[*message.Unavailable](err); ok {
+			log.Warn("refused: what it depends on is away", "call_id", message.CallID(req), "error", err)
+			refusal = &Refusal{Status: 503}
+			for f := away.Fields(); len(f) > 1; f = f[2:] {
+				refusal.Fields = append(refusal.Fields, state.Field{Name: f[0], Value: f[1]})
+			}
 		} else {
 			log.Error("request failed", "method", message.Method(req), "call_id", message.CallID(req), "error", err)
 			refusal = &Refusal{Status: 500}

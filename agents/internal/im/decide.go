@@ -42,6 +42,8 @@ func (s *Service) decide(ctx context.Context, j job) {
 func (s *Service) refuse(j job, err error) {
 	var refusal *routing.Refusal
 	var malformed *message.ParseError
+	var away *message.Unavailable
+	var fields []string
 	status := 500
 	switch {
 	case errors.As(err, &refusal):
@@ -49,10 +51,13 @@ func (s *Service) refuse(j job, err error) {
 		s.log.Info("refused", "call_id", message.CallID(j.req.Message()), "status", status, "why", refusal.Reason)
 	case errors.As(err, &malformed):
 		status = malformed.Status
+	case errors.As(err, &away):
+		status, fields = 503, away.Fields()
+		s.log.Warn("refused: what it depends on is away", "call_id", message.CallID(j.req.Message()), "error", err)
 	default:
 		s.log.Error("request failed", "call_id", message.CallID(j.req.Message()), "error", err)
 	}
-	j.req.Refuse(status, "")
+	j.req.Refuse(status, "", fields...)
 }
 
 // answersFor says that this server answers for the whole user, and so has to

@@ -21,7 +21,7 @@ import (
 type Config struct {
 	Proxy *proxy.Proxy
 	// Where finds the user that a request is for. A *routing.Refusal is answered
-	// with its status, anything else with 500.
+	// with its status, a *message.Unavailable with 503, anything else with 500.
 	Where func(ctx context.Context, req *message.Request, from Sender) (Where, error)
 	// Policy says whether sender may talk to user: 0, or the status that refuses.
 	Policy func(ctx context.Context, user, sender string) (status int, err error)

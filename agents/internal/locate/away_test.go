@@ -30,7 +30,7 @@ func TestAway(t *testing.T) {
 		if h.Reachable || h.Error == nil || !h.Since.After(before.Since) || h.Revision != before.Revision {
 			t.Errorf("health %+v", h)
 		}
-		if log := b.log.take(); len(log) != 1 || !strings.Contains(log[0], "directory unreachable") || !strings.Contains(log[0], b.path) {
+		if log := b.log.take(); len(log) != 1 || !strings.Contains(log[0], "level=WARN") || !strings.Contains(log[0], "directory unreachable") || !strings.Contains(log[0], b.path) {
 			t.Errorf("logged %q, want one line", log)
 		}
 
@@ -43,7 +43,7 @@ func TestAway(t *testing.T) {
 		if h := b.Health(); !h.Reachable || h.Error != nil {
 			t.Errorf("health %+v", h)
 		}
-		if log := b.log.take(); len(log) != 1 || !strings.Contains(log[0], "directory back") {
+		if log := b.log.take(); len(log) != 1 || !strings.Contains(log[0], "level=WARN") || !strings.Contains(log[0], "directory back") {
 			t.Errorf("logged %q, want one line", log)
 		}
 	})

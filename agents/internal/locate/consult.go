@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"presfed/agents/internal/message"
 	"presfed/db"
 )
 
@@ -44,10 +45,17 @@ type cache struct {
 	// rev is the revision everything below is good for. Lookups take no lock.
 	rev   atomic.Pointer[db.Revision]
 	small atomic.Pointer[settings]
-	users atomic.Pointer[sync.Map] // address of record -> *record
+	users atomic.Pointer[sync.Map] // address of record -> *known
 
 	mu   sync.Mutex // guards catching up and adding
 	size int
+}
+
+// known is a user's record; an old one is good only where there is no reading
+// it anew.
+type known struct {
+	*record
+	old bool
 }
 
 // current brings the cache up to date; an error means that what is there is all
@@ -68,7 +76,7 @@ func (c *cache) current(ctx context.Context) error {
 	return err
 }
 
-// renew forgets what is not good any more. The lock comes before the state of
+// renew marks what is not good any more. The lock comes before the state of
 // the directory that is read, so that no older one follows a newer.
 func (c *cache) renew(ctx context.Context) error {
 	c.mu.Lock()
@@ -106,8 +114,8 @@ func (c *cache) catchUp(ctx context.Context, v db.View) error {
 	} else {
 		for _, names := range [][]string{ch.Users, ch.Places, ch.Policy, ch.Buddies} {
 			for _, aor := range names {
-				if _, there := c.users.Load().LoadAndDelete(aor); there {
-					c.size--
+				if k, there := c.users.Load().Load(aor); there {
+					c.users.Load().Store(aor, &known{record: k.(*known).record, old: true})
 				}
 			}
 		}
@@ -123,14 +131,30 @@ func (c *cache) settings(ctx context.Context) (*settings, error) {
 
 func (c *cache) record(ctx context.Context, aor string) (*record, error) {
 	unreachable := c.current(ctx)
-	if r, ok := c.users.Load().Load(aor); ok {
-		return r.(*record), nil
+	k, found := c.users.Load().Load(aor)
+	if found && !k.(*known).old {
+		return k.(*known).record, nil
 	}
-	if unreachable != nil {
-		return nil, unreachable
+	r, err := (*record)(nil), unreachable
+	if err == nil {
+		r, err = c.read(ctx, aor)
 	}
+	switch {
+	case err == nil:
+		return r, nil
+	case found:
+		return k.(*known).record, nil
+	case ctx.Err() != nil:
+		return nil, err
+	}
+	return nil, &message.Unavailable{What: "the directory cannot be read", Err: err}
+}
+
+// read reads a user anew and remembers her.
+func (c *cache) read(ctx context.Context, aor string) (*record, error) {
 	// Who is not there is not remembered: a peer could make up names for ever.
 	if _, err := c.db.User(ctx, aor); isNotFound(err) {
+		c.forget(aor)
 		return nil, nil
 	}
 	var r *record
@@ -145,10 +169,22 @@ func (c *cache) record(ctx context.Context, aor string) (*record, error) {
 		c.link.saw(rev, err)
 		return nil, err
 	}
-	if r != nil {
+	if r == nil {
+		c.forget(aor)
+	} else {
 		c.add(aor, r, rev)
 	}
 	return r, nil
+}
+
+// forget drops an old record of a user who is gone.
+func (c *cache) forget(aor string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k, there := c.users.Load().Load(aor); there && k.(*known).old {
+		c.users.Load().Delete(aor)
+		c.size--
+	}
 }
 
 // add remembers a record, unless the cache has moved past what it was read at.
@@ -162,7 +198,7 @@ func (c *cache) add(aor string, r *record, rev db.Revision) {
 		c.users.Store(&sync.Map{})
 		c.size = 0
 	}
-	if _, there := c.users.Load().Swap(aor, r); !there {
+	if _, there := c.users.Load().Swap(aor, &known{record: r}); !there {
 		c.size++
 	}
 }

@@ -46,7 +46,7 @@ func (l *link) saw(r db.Revision, err error) {
 	case was && err != nil:
 		l.log.Warn("directory unreachable, going on with what is known", "path", l.path, "error", err)
 	case !was && err == nil:
-		l.log.Info("directory back", "path", l.path, "away", away, "revision", r.Number)
+		l.log.Warn("directory back", "path", l.path, "away", away, "revision", r.Number)
 	}
 }
 

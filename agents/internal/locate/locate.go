@@ -24,8 +24,8 @@ const Poll = 200 * time.Millisecond
 // record in canonical form ([db.ParseAOR]). What comes back is shared: it must
 // not be changed.
 //
-// Errors: db.ErrNotFound for what is not there; anything else means that the
-// directory cannot be reached and that the answer is not known.
+// Errors: db.ErrNotFound for what is not there; a *message.Unavailable where the
+// directory cannot be read and the answer is not known.
 type Locator interface {
 	Domain(ctx context.Context) (db.Domain, error)
 	// Names is the domain and every spelling of its servers, for

@@ -79,9 +79,14 @@ func (r *Request) ToClient() bool { return r.route.far.user != (userHash{}) }
 // Source is where it came from.
 func (r *Request) Source() sip.Source { return r.tx.Source() }
 
-// Refuse answers with a final response of our own.
-func (r *Request) Refuse(status int, reason string) {
-	r.Answer(message.NewResponse(r.tx.Request(), status, reason, sip.NewTag()))
+// Refuse answers with a final response of our own, with fields given as name and
+// value in turn.
+func (r *Request) Refuse(status int, reason string, fields ...string) {
+	res := message.NewResponse(r.tx.Request(), status, reason, sip.NewTag())
+	for i := 0; i+1 < len(fields); i += 2 {
+		message.Add(res, fields[i], fields[i+1])
+	}
+	r.Answer(res)
 }
 
 // Answer is Refuse with a response made by the caller from the transaction's
