@@ -12,20 +12,19 @@ func TestForget(t *testing.T) {
 	d := newDevice(t, s)
 	etag := d.published(doc("sip:a", "open", "away"))
 	d.published(doc("sip:b", "open", ""))
-	d.watch(alice, bob)
-	d.notice()
 	s.store.fail(errors.New("disk"))
 	s.p.Forget(alice, "deactivated")
-	expect(t, d.notice(), "terminated;reason=deactivated nothing")
 	s.idle()
 	s.store.fail(nil)
 	etag = d.published("", "SIP-If-Match: "+etag) // what could not be written did not happen
+	d.watch(alice, bob)
+	d.notice()
 	s.p.Forget(alice, "noresource")
-	d.quiet() // nobody watches any more
+	expect(t, d.notice(), "terminated;reason=noresource nothing")
 	if res := d.publish("", "SIP-If-Match: "+etag); res.StatusCode != 412 {
 		t.Errorf("a refresh of what is forgotten: %s", message.Bytes(res))
 	}
-	waitFor(t, func() bool { return s.p.Count() == 0 })
+	waitFor(t, func() bool { return s.p.Count() == 0 && s.n.Count() == 0 })
 	s.end()
 	if left := serverAt(t, s.path, start, nil).snap; len(left.Publications)+len(left.Subscriptions) != 0 {
 		t.Errorf("%+v is left in the state", left)
