@@ -12,11 +12,6 @@ import (
 	"presfed/agents/flow"
 )
 
-// answers are the ways of presfed agent --answer.
-var answers = map[string]client.Answer{
-	"": client.AnswerRing, "auto": client.AnswerAuto, "ring": client.AnswerRing, "busy": client.AnswerBusy, "decline": client.AnswerDecline,
-}
-
 // device is one that runs, and what it has heard. It is a [flow.Actor].
 type device struct {
 	name   string
@@ -44,10 +39,14 @@ func (b *Bed) startDevice(run context.Context, at Device) error {
 		return err
 	}
 	user, _ := t.user(at.User)
+	answer, err := at.answer()
+	if err != nil {
+		return err
+	}
 	d.client, err = client.New(client.Config{
 		Name: at.Name, User: t.aor(at.User), Password: user.Password,
 		Server: "tcp:" + server.String(),
-		Bind:   here.Addr(), Port: here.Port(), MSRPPort: media.Port(), Capabilities: at.Capabilities, Answer: answers[at.Answer],
+		Bind:   here.Addr(), Port: here.Port(), MSRPPort: media.Port(), Capabilities: at.Capabilities, Answer: answer,
 		Tap: b.recorder.tap, Clock: b.options.Clock, Log: b.options.Log.With("participant", at.Name), OnEvent: d.hear,
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package bed
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"presfed/agents/client"
 	"presfed/db"
 	"presfed/routing"
 )
@@ -150,8 +152,8 @@ func (t *Topology) check() error {
 		if u, ok := t.user(d.User); !ok || len(u.Servers) == 0 {
 			return fmt.Errorf("%s: there is no user %q", d.Name, d.User)
 		}
-		if _, ok := answers[d.Answer]; !ok {
-			return fmt.Errorf("%s: answer is %q, want auto, ring, busy or decline", d.Name, d.Answer)
+		if _, err := d.answer(); err != nil {
+			return fmt.Errorf("%s: %w", d.Name, err)
 		}
 	}
 	if t.Subnet != "" {
@@ -179,6 +181,10 @@ func (t *Topology) checkUser(u User, before []User) error {
 	}
 	_, err := u.place()
 	return err
+}
+
+func (d Device) answer() (client.Answer, error) {
+	return client.ParseAnswer(cmp.Or(d.Answer, string(client.AnswerRing)))
 }
 
 func (u User) place() (routing.Place, error) {

@@ -20,3 +20,14 @@ func (a Answer) valid() error {
 	}
 	return fmt.Errorf("answer %q: want auto, ring, decline, or none for busy", string(a))
 }
+
+// ParseAnswer reads auto, ring, busy or decline.
+func ParseAnswer(word string) (Answer, error) {
+	switch a := Answer(word); {
+	case word == "busy":
+		return AnswerBusy, nil
+	case word != "" && a.valid() == nil:
+		return a, nil
+	}
+	return "", fmt.Errorf("answer %q: want auto, ring, busy or decline", word)
+}

@@ -22,8 +22,7 @@ type Event struct {
 	ContentType string `json:"content_type,omitempty"`
 	Body        string `json:"body,omitempty"`
 	Size        int64  `json:"size,omitempty"` // bytes of what was sent or came by a session
-
-	File string `json:"file,omitempty"` // where what came was saved
+	File        string `json:"file,omitempty"` // where what came was saved
 
 	Person *Person `json:"person,omitempty"` // presence: what the document says
 	Tuples []Tuple `json:"tuples,omitempty"`

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -83,7 +84,7 @@ func (l *large) End(err error) {
 		}
 	}
 	if err != nil {
-		l.session.client.log.Info("a message came to nothing", "peer", l.session.peer, "bytes", l.size, "error", err)
+		l.session.client.emit(Failed(fmt.Errorf("a message of %s came to nothing after %d bytes: %w", l.session.peer, l.size, err)))
 		return
 	}
 	m := msrp.Message{Incoming: l.info}

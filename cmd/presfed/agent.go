@@ -146,12 +146,9 @@ func runAgent(ctx context.Context, opts agentOptions) error {
 }
 
 func (a *agent) complete(cfg *client.Config, log *slog.Logger) error {
-	answers := map[string]client.Answer{
-		"auto": client.AnswerAuto, "ring": client.AnswerRing, "busy": client.AnswerBusy, "decline": client.AnswerDecline,
-	}
-	answer, ok := answers[a.opts.answer]
-	if !ok {
-		return usage("auto, ring, busy or decline", "--answer %q is no answer", a.opts.answer)
+	answer, err := client.ParseAnswer(a.opts.answer)
+	if err != nil {
+		return usage("as in --answer auto", "--answer: %v", err)
 	}
 	cfg.Answer, cfg.Lengthen = answer, true
 	cfg.Port, cfg.MSRPPort = uint16(a.opts.port), uint16(a.opts.msrpPort)

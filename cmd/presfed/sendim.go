@@ -45,6 +45,7 @@ is printed, and /bye, the end of the input or an interrupt ends it.`,
 	cmd.Flags().BoolVarP(&opts.chat, "interactive", "i", false, "chat: a message a line, until /bye")
 	cmd.MarkFlagsMutuallyExclusive("page", "interactive")
 	cmd.Flags().StringVar(&opts.contentType, "content-type", "text/plain", "content `type` of the message or of standard input")
+	cmd.MarkFlagsMutuallyExclusive("content-type", "interactive") // lines are text
 	return cmd
 }
 

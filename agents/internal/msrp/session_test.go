@@ -39,11 +39,10 @@ func TestTwoEndsTalk(t *testing.T) {
 	}
 }
 
-// What a peer is answered 200 for is delivered before the session is over, also
-// when a BYE closes it between the answer and the delivery.
-func TestWhatWasAnsweredIsDelivered(t *testing.T) {
-	inbox := newInbox()
-	s := newSession(t, startEndpoint(t, Config{}), inbox.config())
+// arrived has a session take a message to its last byte. Its 200 would go out
+// before deliver.
+func arrived(t *testing.T, s *Session) (deliver func()) {
+	t.Helper()
 	in, refusal := s.receive(&Frame{Method: MethodSend, HasBody: true, Headers: Headers{
 		{headerMessageID, "last"}, {headerByteRange, "1-4/4"}, {headerContentType, "text/plain"},
 	}})
@@ -53,10 +52,19 @@ func TestWhatWasAnsweredIsDelivered(t *testing.T) {
 	if refusal = in.write([]byte("word")); refusal != nil {
 		t.Fatal(refusal)
 	}
-	deliver, refusal := in.finish(Last)
+	deliver, refusal = in.finish(Last)
 	if refusal != nil {
 		t.Fatal(refusal)
 	}
+	return deliver
+}
+
+// What a peer is answered 200 for is delivered before the session is over, also
+// when a BYE closes it between the answer and the delivery.
+func TestWhatWasAnsweredIsDelivered(t *testing.T) {
+	inbox := newInbox()
+	s := newSession(t, startEndpoint(t, Config{}), inbox.config())
+	deliver := arrived(t, s)
 	s.Close()
 	called := make(chan struct{})
 	s.call(func() { close(called) })
@@ -92,19 +100,7 @@ func TestWhatASinkTookEndsFirst(t *testing.T) {
 		}), nil
 	}
 	s = newSession(t, startEndpoint(t, Config{}), config)
-	in, refusal := s.receive(&Frame{Method: MethodSend, HasBody: true, Headers: Headers{
-		{headerMessageID, "last"}, {headerByteRange, "1-4/4"}, {headerContentType, "text/plain"},
-	}})
-	if refusal != nil {
-		t.Fatal(refusal)
-	}
-	if refusal = in.write([]byte("word")); refusal != nil {
-		t.Fatal(refusal)
-	}
-	deliver, refusal := in.finish(Last)
-	if refusal != nil {
-		t.Fatal(refusal)
-	}
+	deliver := arrived(t, s)
 	deliver()
 	await(t, s.Done())
 	if early {
