@@ -24,6 +24,7 @@ func (n *Notifier) answered(s *Subscription, o Outcome, final bool) {
 		n.drop(s, s.reason)
 	case o.Status < 300:
 		s.failures = 0
+		s.dirty = s.dirty || s.more
 		n.pump(s)
 	case o.RetryAfter > 0 || o.Status >= 500 && o.Status < 600:
 		// The subscription stays (RFC 5057); what did not arrive is told later.

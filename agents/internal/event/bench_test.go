@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -284,7 +285,7 @@ func serverAt(t *testing.T, path string, listen netip.AddrPort, change func(cfg 
 			return
 		}
 		s.n.Subscribe(tx, Ask{
-			Resource: message.AOR(to.URI), View: "composed", Watcher: message.AOR(from.URI), Peer: "peer",
+			Resource: message.AOR(to.URI), View: cmp.Or(message.Get(tx.Request(), "X-View"), "composed"), Watcher: message.AOR(from.URI), Peer: "peer",
 			Contact: s.contact(), Headers: []state.Field{{Name: "P-Asserted-Identity", Value: "<" + alice + ">"}},
 		})
 	})
@@ -309,15 +310,15 @@ func (s *server) presence() Package {
 			}
 			return Decision{Verdict: Active, Treatment: "all"}, s.decide
 		},
-		Body: func(sub *Subscription, full bool, version uint64) ([]byte, error) {
+		Body: func(sub *Subscription, full bool, version uint64) (Body, error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.asked++
 			s.fulls = append(s.fulls, full)
 			if s.text == "" {
-				return nil, nil
+				return Body{}, nil
 			}
-			return []byte(sub.Treatment() + ":" + s.text), nil
+			return Body{Bytes: []byte(sub.Treatment() + ":" + s.text)}, nil
 		},
 		Ended: func(_ *Subscription, reason string) {
 			s.mu.Lock()

@@ -50,14 +50,19 @@ func (n *Notifier) create(tx Transaction, s *Subscription, expires time.Duration
 		s.state, s.reason = StateTerminated, "timeout"
 	}
 	n.accept(tx, s, expires)
-	if decision.Wait > 0 && decision.Verdict == Active {
-		s.waiting = n.after(s, decision.Wait, func(s *Subscription) {
+	n.hold(s, decision)
+	n.pump(s)
+	return nil
+}
+
+// hold has the first NOTIFY, also the first after a restart, wait as decided.
+func (n *Notifier) hold(s *Subscription, d Decision) {
+	if d.Wait > 0 && d.Verdict == Active && s.untold && s.waiting == nil {
+		s.waiting = n.after(s, d.Wait, func(s *Subscription) {
 			s.waiting = nil
 			n.pump(s)
 		})
 	}
-	n.pump(s)
-	return nil
 }
 
 // accept answers 200.
@@ -66,6 +71,9 @@ func (n *Notifier) accept(tx Transaction, s *Subscription, expires time.Duration
 	message.Add(res, "Contact", s.rec.Contact)
 	message.Add(res, "Expires", Seconds(expires))
 	message.Add(res, "Allow-Events", n.allow)
+	if s.pkg.Extension != "" { // RFC 3261 section 8.2.4
+		message.Add(res, "Require", s.pkg.Extension)
+	}
 	respond(tx, res, n.cfg.Log)
 }
 

@@ -323,7 +323,7 @@ func TestNoticeBytesAreASipMessage(t *testing.T) {
 	if s.head, err = newHead("NOTIFY", &s.rec); err != nil {
 		t.Fatal(err)
 	}
-	m, err := message.Parse(s.notice(start, nil).Bytes("SIP/2.0/TCP 1.2.3.4;branch=z9hG4bK1"), message.DefaultLimits)
+	m, err := message.Parse(s.notice(start, Body{}).Bytes("SIP/2.0/TCP 1.2.3.4;branch=z9hG4bK1"), message.DefaultLimits)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func BenchmarkNotify(b *testing.B) {
 		Packages: []Package{{
 			Name: "presence", Types: []string{"text/plain"},
 			Decide: func(*Subscription) (Decision, error) { return Decision{Verdict: Active}, nil },
-			Body:   func(*Subscription, bool, uint64) ([]byte, error) { return body, nil },
+			Body:   func(*Subscription, bool, uint64) (Body, error) { return Body{Bytes: body}, nil },
 		}},
 		Send: func(n *Notice, done func(Outcome)) {
 			_ = n.Bytes("SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKabcdefgh")

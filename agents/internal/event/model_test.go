@@ -145,10 +145,10 @@ func TestEveryWatcherEndsUpKnowingTheNewest(t *testing.T) {
 						defer mu.Unlock()
 						return Decision{Verdict: verdicts[s.CallID()], Treatment: "all"}, nil
 					},
-					Body: func(*Subscription, bool, uint64) ([]byte, error) {
+					Body: func(*Subscription, bool, uint64) (Body, error) {
 						mu.Lock()
 						defer mu.Unlock()
-						return []byte(text), nil
+						return Body{Bytes: []byte(text)}, nil
 					},
 				}},
 			})

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 	"time"
@@ -125,7 +126,7 @@ func newHead(method string, rec *state.Subscription) (head, error) {
 }
 
 // notice fills in what this NOTIFY alone says.
-func (s *Subscription) notice(now time.Time, body []byte) *Notice {
+func (s *Subscription) notice(now time.Time, body Body) *Notice {
 	own := make([]byte, 0, 160)
 	own = append(own, "CSeq: "...)
 	own = strconv.AppendUint(own, uint64(s.cseq), 10)
@@ -143,16 +144,16 @@ func (s *Subscription) notice(now time.Time, body []byte) *Notice {
 			own = append(own, Seconds(s.retry)...)
 		}
 	}
-	if len(body) > 0 {
+	if len(body.Bytes) > 0 {
 		own = append(own, "\r\nContent-Type: "...)
-		own = append(own, s.rec.ContentType...)
+		own = append(own, cmp.Or(body.Type, s.rec.ContentType)...)
 	}
 	own = append(own, "\r\nContent-Length: "...)
-	own = strconv.AppendInt(own, int64(len(body)), 10)
+	own = strconv.AppendInt(own, int64(len(body.Bytes)), 10)
 	own = append(own, "\r\n\r\n"...)
 	return &Notice{
 		Resource: s.rec.Resource, Watcher: s.rec.Watcher, Peer: s.rec.Peer, Hop: s.head.hop, Source: s.source,
-		line: s.head.line, fields: s.head.fields, own: own, body: body,
+		line: s.head.line, fields: s.head.fields, own: own, body: body.Bytes,
 	}
 }
 

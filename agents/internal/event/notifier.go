@@ -49,7 +49,7 @@ type Limits struct {
 // Notifier is the notifier's half of subscriptions.
 type Notifier struct {
 	cfg      NotifierConfig
-	packages map[string]*Package
+	packages map[variant]*Package
 	allow    string // the value of Allow-Events
 
 	mu        sync.Mutex
@@ -76,17 +76,28 @@ func NewNotifier(cfg NotifierConfig) *Notifier {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	n := &Notifier{
-		cfg: cfg, packages: map[string]*Package{}, dialogs: map[string]*Subscription{}, callers: map[string]*Subscription{},
+		cfg: cfg, packages: map[variant]*Package{}, dialogs: map[string]*Subscription{}, callers: map[string]*Subscription{},
 		resources: map[string][]*Subscription{}, watchers: map[string]int{}, peers: map[string]*peer{},
 	}
 	var names []string
 	for _, p := range cfg.Packages {
-		n.packages[p.Name] = p.filled()
+		n.packages[variant{p.Name, p.View}] = p.filled()
 		names = append(names, p.Name)
 	}
 	slices.Sort(names)
-	n.allow = strings.Join(names, ", ")
+	n.allow = strings.Join(slices.Compact(names), ", ")
 	return n
+}
+
+// variant is a package for one view, or for all others.
+type variant struct{ name, view string }
+
+// of is the package that takes a view; nil if there is none of that name.
+func (n *Notifier) of(name, view string) *Package {
+	if p := n.packages[variant{name, view}]; p != nil {
+		return p
+	}
+	return n.packages[variant{name: name}]
 }
 
 // AllowEvents is the value of our Allow-Events (RFC 6665 section 8.2.2).

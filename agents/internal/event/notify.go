@@ -100,20 +100,20 @@ func (n *Notifier) reserve(subs []*Subscription) {
 }
 
 func (n *Notifier) send(s *Subscription) {
-	var body []byte
+	var body Body
 	if s.shows() {
 		var err error
 		if body, err = s.pkg.Body(s, s.full, s.version); err != nil {
 			n.cfg.Log.Error("no body for NOTIFY", "resource", s.rec.Resource, "package", s.rec.Package, "error", err)
-			body = nil
+			body = Body{}
 		}
 	}
-	if len(body) > 0 {
+	if len(body.Bytes) > 0 {
 		s.version++
 		s.full = false
 	}
 	s.cseq++
-	s.dirty, s.inFlight = false, true
+	s.dirty, s.more, s.untold, s.inFlight = false, body.More, false, true
 	final := s.state == StateTerminated
 	notice := s.notice(n.cfg.Clock.Now(), body)
 	n.weigh(s, notice.size())

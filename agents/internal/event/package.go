@@ -12,6 +12,13 @@ import (
 // the lane of the subscription's resource, one at a time.
 type Package struct {
 	Name string
+	// View is the view (of an [Ask]) that this one is for, such as a list of
+	// resources beside single ones; "": every view that no other is for.
+	View string
+	// Extension is the option tag without which its NOTIFYs mean nothing: who does
+	// not support it is 421 (RFC 3261 section 21.4.16), who does is told that it is
+	// in use. "": none.
+	Extension string
 	// Types are the content types it can write, the default first.
 	Types []string
 	// Min is the shortest expiry taken, Default the one where the watcher names
@@ -23,13 +30,19 @@ type Package struct {
 	Decide func(s *Subscription) (Decision, error)
 	// Body writes the state for one NOTIFY at the moment it is sent: all of it
 	// if full, else what changed since it was last asked for this subscription.
-	// version counts the NOTIFYs with a body, from 0. No bytes: no body. The
-	// bytes are not changed, so watchers may share them.
-	Body func(s *Subscription, full bool, version uint64) ([]byte, error)
+	// version counts the NOTIFYs with a body, from 0.
+	Body func(s *Subscription, full bool, version uint64) (Body, error)
 	// Began and Ended hear of every subscription that is kept, Ended with the
 	// reason; nil: not wanted.
 	Began func(s *Subscription)
 	Ended func(s *Subscription, reason string)
+}
+
+// Body is what one NOTIFY carries.
+type Body struct {
+	Bytes []byte // none: no body. They are not changed, so watchers may share them
+	Type  string // "": the one that was agreed on
+	More  bool   // it does not tell all: another NOTIFY follows
 }
 
 func (p Package) filled() *Package {

@@ -29,7 +29,9 @@ func (n *Notifier) redecide(s *Subscription) bool {
 		n.terminate(s, "rejected", 0)
 		return false
 	}
-	if !s.take(decision) {
+	changed := s.take(decision)
+	n.hold(s, decision)
+	if !changed {
 		return false
 	}
 	s.dirty, s.full = true, true
@@ -55,8 +57,8 @@ func (n *Notifier) Restore(recs []state.Subscription) {
 			continue
 		}
 		s := &Subscription{
-			rec: rec, pkg: n.packages[rec.Package], state: State(rec.State), granted: State(rec.State) == StateActive,
-			cseq: rec.CSeqReserved, version: uint64(rec.CSeqReserved), initial: rec.RemoteCSeq, durable: true,
+			rec: rec, pkg: n.of(rec.Package, rec.View), state: State(rec.State), granted: State(rec.State) == StateActive,
+			cseq: rec.CSeqReserved, version: uint64(rec.CSeqReserved), initial: rec.RemoteCSeq, durable: true, untold: true,
 		}
 		var err error
 		s.head, err = newHead("NOTIFY", &s.rec)

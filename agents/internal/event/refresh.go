@@ -52,7 +52,7 @@ func (n *Notifier) refresh(tx Transaction, s *Subscription, watcher, peer string
 	if cseq.Seq <= s.rec.RemoteCSeq { // RFC 3261 section 12.2.2
 		return &Refusal{Status: 500, Reason: "CSeq out of order"}
 	}
-	event, pkg, err := n.packageOf(req)
+	event, pkg, err := n.packageOf(req, s.rec.View)
 	if err != nil {
 		return err
 	}

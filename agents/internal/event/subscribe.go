@@ -1,6 +1,7 @@
 package event
 
 import (
+	"slices"
 	"time"
 
 	"presfed/agents/internal/message"
@@ -23,7 +24,7 @@ type Ask struct {
 // section 4.2.1 from top to bottom. It returns at once; the answer follows.
 func (n *Notifier) Subscribe(tx Transaction, ask Ask) {
 	req := tx.Request()
-	event, pkg, err := n.packageOf(req)
+	event, pkg, err := n.packageOf(req, ask.View)
 	if err != nil {
 		Refuse(tx, err, n.cfg.Log)
 		return
@@ -33,13 +34,20 @@ func (n *Notifier) Subscribe(tx Transaction, ask Ask) {
 		Refuse(tx, err, n.cfg.Log)
 		return
 	}
+	if pkg.Extension != "" {
+		if !slices.Contains(message.Values(req, "Supported"), pkg.Extension) {
+			Refuse(tx, &Refusal{Status: 421, Fields: []state.Field{{Name: "Require", Value: pkg.Extension}}}, n.cfg.Log)
+			return
+		}
+		ask.Headers = append(slices.Clip(ask.Headers), state.Field{Name: "Require", Value: pkg.Extension})
+	}
 	// RFC 6665 section 4.1.2.1: nothing acceptable is 406.
 	ctype, ok := contentType(req, pkg.Types)
 	if !ok {
 		Refuse(tx, &Refusal{Status: 406}, n.cfg.Log)
 		return
 	}
-	s := &Subscription{pkg: pkg, source: tx.Source(), full: true, dirty: true, durable: expires > 0}
+	s := &Subscription{pkg: pkg, source: tx.Source(), full: true, dirty: true, untold: true, durable: expires > 0}
 	s.rec = state.Subscription{
 		Half: state.Notifier, Package: pkg.Name, EventID: event.ID, ContentType: ctype,
 		Resource: ask.Resource, View: ask.View, Watcher: ask.Watcher, Peer: ask.Peer, Contact: ask.Contact, Headers: ask.Headers,
@@ -65,12 +73,12 @@ func (n *Notifier) inLane(tx Transaction, resource string, do func() error) {
 	})
 }
 
-func (n *Notifier) packageOf(req *message.Request) (Header, *Package, error) {
+func (n *Notifier) packageOf(req *message.Request, view string) (Header, *Package, error) {
 	event, err := EventOf(req)
 	if err != nil {
 		return event, nil, err
 	}
-	pkg := n.packages[event.Package]
+	pkg := n.of(event.Package, view)
 	if pkg == nil { // RFC 6665 section 4.2.1.1; none at all: section 4.2.3
 		return event, nil, BadEvent(n.allow)
 	}

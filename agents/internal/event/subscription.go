@@ -42,6 +42,8 @@ type Subscription struct {
 	over      bool // Ended was told
 	full      bool // the next body is a complete one
 	dirty     bool // there is something to tell
+	more      bool // the NOTIFY in flight does not tell all
+	untold    bool // since it was made or restored
 	inFlight  bool // a NOTIFY waits for its answer
 	queued    bool // it waits for room on its peer's link
 	suspended bool // its peer's link is down

@@ -32,18 +32,18 @@ func (p *Presence) decide(s *event.Subscription) (event.Decision, error) {
 
 // body is the document one watcher is shown: each is complete (RFC 3856 section
 // 6.8), so while a share is missing there is none.
-func (p *Presence) body(s *event.Subscription, _ bool, _ uint64) ([]byte, error) {
+func (p *Presence) body(s *event.Subscription, _ bool, _ uint64) (event.Body, error) {
 	if s.Treatment() != string(Allow) {
-		return p.absent(s.Resource(), s.View()), nil
+		return event.Body{Bytes: p.absent(s.Resource(), s.View())}, nil
 	}
 	if s.View() == Composed && !p.complete(s.Resource()) {
-		return nil, nil
+		return event.Body{}, nil
 	}
 	who := p.known(s.Resource())
 	if who == nil {
-		return p.absent(s.Resource(), s.View()), nil
+		return event.Body{Bytes: p.absent(s.Resource(), s.View())}, nil
 	}
-	return p.look(who).of(s.View()), nil
+	return event.Body{Bytes: p.look(who).of(s.View())}, nil
 }
 
 // tell lets those watchers know whose view has changed.
