@@ -45,29 +45,34 @@ func drawPublications(t *rapid.T) []publication {
 	keys := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"k1", "k2", "k3", "k4", "k5"}), 0, 5, rapid.ID[string]).Draw(t, "keys")
 	var all []publication
 	for _, key := range keys {
-		p := publication{
-			key:      key,
-			received: rapid.IntRange(1, 2).Draw(t, "received"),
-			calendar: rapid.Bool().Draw(t, "calendar"),
-			note:     rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "note"),
-		}
-		for _, kind := range []string{"tuple", "person", "device"} {
-			most := map[string]int{"tuple": 3, "person": 1, "device": 1}[kind]
-			ids := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "0c"}), 0, most, rapid.ID[string]).Draw(t, "ids")
-			for i, id := range ids {
-				r := record{kind: kind, pub: key, received: p.received, calendar: p.calendar, position: i + 1, id: id}
-				r.inner = rapid.SampledFrom([]string{"", "", "a", "i"}).Draw(t, "inner")
-				r.open = rapid.Bool().Draw(t, "open")
-				r.says = rapid.SampledFrom([]string{"sip:x@h", "sip:y@h"}).Draw(t, "contact")
-				if kind == "person" {
-					r.says = rapid.SampledFrom([]string{"", "available", "away", "busy", "do-not-disturb", "unknown"}).Draw(t, "activity")
-				}
-				p.elements = append(p.elements, r)
-			}
-		}
-		all = append(all, p)
+		all = append(all, drawPublication(t, key, rapid.IntRange(1, 2).Draw(t, "received")))
 	}
 	return all
+}
+
+// drawPublication makes one publication.
+func drawPublication(t *rapid.T, key string, received int) publication {
+	p := publication{
+		key:      key,
+		received: received,
+		calendar: rapid.Bool().Draw(t, "calendar"),
+		note:     rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "note"),
+	}
+	for _, kind := range []string{"tuple", "person", "device"} {
+		most := map[string]int{"tuple": 3, "person": 1, "device": 1}[kind]
+		ids := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "0c"}), 0, most, rapid.ID[string]).Draw(t, "ids")
+		for i, id := range ids {
+			r := record{kind: kind, pub: key, received: p.received, calendar: p.calendar, position: i + 1, id: id}
+			r.inner = rapid.SampledFrom([]string{"", "", "a", "i"}).Draw(t, "inner")
+			r.open = rapid.Bool().Draw(t, "open")
+			r.says = rapid.SampledFrom([]string{"sip:x@h", "sip:y@h"}).Draw(t, "contact")
+			if kind == "person" {
+				r.says = rapid.SampledFrom([]string{"", "available", "away", "busy", "do-not-disturb", "unknown"}).Draw(t, "activity")
+			}
+			p.elements = append(p.elements, r)
+		}
+	}
+	return p
 }
 
 // document is the publication as a client sends it.

@@ -203,106 +203,6 @@ func device(key string, received int) Source {
 	return Source{Publication: key, Received: receivedAt(received), Kind: KindDevice}
 }
 
-// The shares of the draft's unioned flows.
-func phone() Document {
-	q8, _ := NewPriority(0.8)
-	q5, _ := NewPriority(0.5)
-	return Build(Facts{Entity: alice, NoPerson: true, Services: []Service{
-		{ID: "fabfa341", Contact: "sip:85551234@64.102.224.56", Priority: q8, Capabilities: []string{"audio"}},
-		{ID: "frh78", Contact: alice, Priority: q5, Capabilities: []string{"text", "text/plain"}},
-	}})
-}
-
-func pc(status Status, note string) Document {
-	q5, _ := NewPriority(0.5)
-	return Build(Facts{Entity: alice, Status: status, Note: note, Services: []Service{
-		{ID: "0983wqh", Contact: alice, Priority: q5, Capabilities: []string{"text", "text/plain"}, UserInput: "active"},
-	}})
-}
-
-func meeting() Document {
-	return Build(Facts{Entity: alice, Status: StatusBusy, Note: "I am in a Meeting", Class: ClassCalendar})
-}
-
-// expected finds the expectation of one message of a flow.
-func expected(t *testing.T, flow, message string) Expect {
-	t.Helper()
-	for _, e := range expects(t) {
-		if e.Flow == flow && slices.Contains(e.Messages, message) {
-			return e
-		}
-	}
-	t.Fatalf("no document for %s %s", flow, message)
-	return Expect{}
-}
-
-func holds(t *testing.T, flow, message string, d Document) {
-	t.Helper()
-	for _, diff := range expected(t, flow, message).Check(d) {
-		t.Errorf("%s %s: %s", flow, message, diff)
-	}
-}
-
-func TestComposeFlows(t *testing.T) {
-	phoneShare := Share{Document: Stamp(phone(), device("phone", 1))}
-	pcShare := Share{Document: Stamp(pc(StatusOpen, "I am Active"), device("pc", 2))}
-	calendar := Share{Document: Stamp(meeting(), Source{Publication: "calendar", Received: receivedAt(3)})}
-
-	holds(t, "4.2.1.1", "F8", Compose(alice, phoneShare))
-	holds(t, "4.2.1.1", "F10", Compose(alice, pcShare, phoneShare))
-	inMeeting := Compose(alice, calendar, pcShare, phoneShare)
-	holds(t, "4.2.1.3", "F3", inMeeting)
-	onThePhone := phone()
-	onThePhone.Tuples[0].Basic = Closed
-	holds(t, "4.2.1.3", "F11", Compose(alice, Share{Document: inMeeting}, Share{Document: Stamp(onThePhone, device("phone", 4))}))
-
-	quiet := Share{Document: Stamp(pc(StatusDND, "Busy fixing critical defect"), device("pc", 5))}
-	holds(t, "4.2.2.2", "F1", Compose(alice, quiet))
-	holds(t, "4.2.2.2", "F3", Compose(alice, quiet, phoneShare))
-	// A device's own word outweighs the calendar, older or not.
-	if d := Compose(alice, quiet, calendar); !d.Persons[0].Does(DoNotDisturb) {
-		t.Errorf("the calendar outweighs do-not-disturb: %v", d.Persons[0].ActivityNames())
-	}
-	away := Share{Document: Stamp(pc(StatusAway, ""), device("pc", 1))}
-	if d := Compose(alice, calendar, away); !d.Persons[0].Does(Away) {
-		t.Errorf("the calendar outweighs away: %v", d.Persons[0].ActivityNames())
-	}
-}
-
-// The server of the phone mirrors the PC's do-not-disturb, without saying it.
-func TestDevicePolicy(t *testing.T) {
-	own := Compose(alice, Share{Document: Stamp(phone(), device("phone", 1))})
-	quiet := Share{Document: Stamp(pc(StatusDND, ""), device("pc", 2))}
-	closed, why, mirrored := DevicePolicy(own, quiet)
-	if !mirrored || len(why.Decisions) != 2 || why.Decisions[0].Steps[0].By != "pc" {
-		t.Errorf("mirrored %v, because %+v", mirrored, why)
-	}
-	holds(t, "4.2.2.2", "F4", closed)
-	if len(closed.Persons) != 0 {
-		t.Error("the own share shows a person of another server")
-	}
-	if own.Tuples[0].Basic != Open {
-		t.Error("the share that was given has changed")
-	}
-	// What is mirrored is not mirrored again, and ends with its cause.
-	if _, _, mirrored := DevicePolicy(Compose(alice, quiet), Share{Document: closed}); mirrored {
-		t.Error("closed tuples are mirrored")
-	}
-	if d, _, mirrored := DevicePolicy(own, Share{Document: Stamp(pc(StatusOpen, ""), device("pc", 3))}); mirrored || d.Tuples[0].Basic != Open {
-		t.Error("it lasts longer than its cause")
-	}
-	// Nor is our own do-not-disturb, come back from another server, a reason.
-	mine := Compose(alice, quiet)
-	if _, _, mirrored := DevicePolicy(mine, quiet); mirrored {
-		t.Error("its own do-not-disturb is mirrored")
-	}
-	// A calendar's do-not-disturb is not a device's.
-	byCalendar := Share{Document: Stamp(pc(StatusDND, ""), Source{Publication: "calendar", Kind: KindCalendar})}
-	if _, _, mirrored := DevicePolicy(own, byCalendar); mirrored {
-		t.Error("a calendar's do-not-disturb is mirrored")
-	}
-}
-
 // A client cannot say whose its elements are or when they came.
 func TestStampReplacesWhatTheClientSays(t *testing.T) {
 	forged := Stamp(pc(StatusOpen, ""), device("victim", 99))
@@ -392,5 +292,18 @@ func TestExplain(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Of equal rank and time the content decides, whoever published which.
+func TestContentDecidesLast(t *testing.T) {
+	var chosen []string
+	for _, keys := range [][2]string{{"k1", "k2"}, {"k2", "k1"}} {
+		d := Compose(alice, Share{Document: Stamp(pc(StatusAway, "one"), device(keys[0], 1))},
+			Share{Document: Stamp(pc(StatusAway, "two"), device(keys[1], 1))})
+		chosen = append(chosen, d.Persons[0].AllNotes()[0].Text)
+	}
+	if chosen[0] != chosen[1] {
+		t.Errorf("the publication decides: %v", chosen)
 	}
 }

@@ -12,11 +12,7 @@ import "slices"
 // mirrored tells whether there is such a do-not-disturb.
 func DevicePolicy(own Document, others ...Share) (share Document, why Explanation, mirrored bool) {
 	why = Explanation{Entity: own.Entity, Decisions: []Decision{}}
-	mine := map[string]bool{}
-	for _, p := range own.Persons {
-		mine[p.Source.Publication] = true
-	}
-	delete(mine, "")
+	mine := ownPublications(own)
 	var causes []Person
 	for _, p := range union(others, func(d Document) []Person { return d.Persons }, nil) {
 		if RankOf(p) == RankDoNotDisturb && p.Source.Kind == KindDevice && !mine[p.Source.Publication] {
@@ -37,4 +33,13 @@ func DevicePolicy(own Document, others ...Share) (share Document, why Explanatio
 		why.add(t.facts(), true, Step{"device policy", because, cause.ID, cause.Source.Publication})
 	}
 	return own, why, true
+}
+
+// ownPublications are those of which a share shows anything. What another
+// server says of them is old news.
+func ownPublications(own Document) map[string]bool {
+	mine := map[string]bool{}
+	own.mapSources(func(of *Source, _ string, _ int) { mine[of.Publication] = true }, func(*Person) {})
+	delete(mine, "")
+	return mine
 }
