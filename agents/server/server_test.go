@@ -219,16 +219,22 @@ func federatedWith(t *testing.T, change func(*server.Config)) *domain {
 		b.rule(user, db.MatchDefault, "", db.Allow)
 	}
 	for _, name := range []string{"a", "b"} {
-		lo := netip.MustParseAddrPort("127.0.0.1:0")
-		b.listen[name] = []server.Listen{{Transport: "UDP", Addr: lo}, {Transport: "TCP", Addr: lo}, {Transport: "TLS", Addr: lo}}
-		b.start(name)
-		b.listen[name] = b.servers[name].Listening() // a restart comes back where it was
-		if err := b.directory.SetServer(t.Context(), db.Server{Name: "server-" + name,
-			URI: "sip:" + b.servers[name].Addr("TLS").String() + ";transport=tls", Identity: "server" + name + ".example.com"}); err != nil {
-			t.Fatal(err)
-		}
+		b.serve(name)
 	}
 	return b
+}
+
+// serve starts a server of the directory and says there where it is.
+func (b *domain) serve(name string) {
+	b.t.Helper()
+	lo := netip.MustParseAddrPort("127.0.0.1:0")
+	b.listen[name] = []server.Listen{{Transport: "UDP", Addr: lo}, {Transport: "TCP", Addr: lo}, {Transport: "TLS", Addr: lo}}
+	b.start(name)
+	b.listen[name] = b.servers[name].Listening() // a restart comes back where it was
+	if err := b.directory.SetServer(b.t.Context(), db.Server{Name: "server-" + name,
+		URI: "sip:" + b.servers[name].Addr("TLS").String() + ";transport=tls", Identity: "server" + name + ".example.com"}); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 func (b *domain) start(name string) {

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"presfed/agents/internal/auth"
@@ -13,15 +12,25 @@ import (
 	"presfed/db"
 )
 
-// speaker is who sent a request: a peer, by its certificate, for a user of its
-// own whom it asserts; or a client, by digest.
+// speaker is who sent a request: a peer, by its certificate, for a user whom it
+// asserts; or a client, by digest. Whom the request is for stands in To, as it
+// does within a dialog.
 func (s *Server) speaker(ctx context.Context, tx *sip.ServerTx, role auth.Role) (im.Sender, error) {
+	to, err := message.To(tx.Request())
+	if err != nil {
+		return im.Sender{}, err
+	}
+	return s.speaks(ctx, tx, role, to.URI)
+}
+
+// speaks is speaker for a request that is for the user at about.
+func (s *Server) speaks(ctx context.Context, tx *sip.ServerTx, role auth.Role, about message.URI) (im.Sender, error) {
 	peer, err := s.peer(ctx, tx.Source())
 	if err != nil {
 		return im.Sender{}, err
 	}
 	if peer != "" {
-		return s.asserted(ctx, tx.Request(), peer)
+		return s.asserted(ctx, tx.Request(), peer, about)
 	}
 	name := ""
 	if s.verifier == nil {
@@ -47,10 +56,11 @@ func (s *Server) speaker(ctx context.Context, tx *sip.ServerTx, role auth.Role) 
 	return im.Sender{User: aor, Display: user.Display}, nil
 }
 
-// shown is the speaker of a request whose From a device will show: a peer's must
-// not name another user of the domain than the one it asserts.
+// shown is the speaker of a request outside any dialog, which is for the user in
+// its Request-URI and whose From a device will show: a peer's must not name
+// another user of the domain than the one it asserts.
 func (s *Server) shown(ctx context.Context, tx *sip.ServerTx, role auth.Role) (im.Sender, error) {
-	sender, err := s.speaker(ctx, tx, role)
+	sender, err := s.speaks(ctx, tx, role, tx.Request().Recipient)
 	if err != nil || sender.Peer == "" || sender.User == "" {
 		return sender, err
 	}
@@ -91,32 +101,6 @@ func (s *Server) peer(ctx context.Context, from sip.Source) (string, error) {
 		return "", nil
 	}
 	return server.Name, err
-}
-
-// asserted believes a peer's P-Asserted-Identity for the users placed there
-// (RFC 3325 section 9.1); for any other the sender stays unknown.
-func (s *Server) asserted(ctx context.Context, req *message.Request, peer string) (im.Sender, error) {
-	sender := im.Sender{Peer: peer}
-	identities, err := message.Addresses(req, "P-Asserted-Identity")
-	if err != nil {
-		return sender, err
-	}
-	for _, id := range identities {
-		aor, err := db.ParseAOR(message.AOR(id.URI), s.domain.Name)
-		if err != nil {
-			continue
-		}
-		place, err := s.locate.Place(ctx, aor)
-		if err != nil {
-			return sender, err
-		}
-		if slices.Contains(place.Servers, peer) {
-			sender.User, sender.Display = aor, id.Display
-			break
-		}
-		s.log.Warn("a peer asserted somebody else's user", "peer", peer, "aor", aor, "call_id", message.CallID(req))
-	}
-	return sender, nil
 }
 
 // credentials takes what was meant for this server alone out of a copy.

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"presfed/agents/internal/im"
+	"presfed/agents/internal/locate"
+	"presfed/agents/internal/message"
+	"presfed/db"
+	"presfed/routing"
+)
+
+// asserted is the user of a peer's P-Asserted-Identity, if the peer speaks for
+// that user in this request (RFC 3325 section 9.1); else the sender stays
+// unknown. The request is for the user at about.
+func (s *Server) asserted(ctx context.Context, req *message.Request, peer string, about message.URI) (im.Sender, error) {
+	sender := im.Sender{Peer: peer}
+	identities, err := message.Addresses(req, "P-Asserted-Identity")
+	if err != nil {
+		return sender, err
+	}
+	for _, id := range identities {
+		aor, err := db.ParseAOR(message.AOR(id.URI), s.domain.Name)
+		if err != nil {
+			continue
+		}
+		why, err := s.speaksFor(ctx, peer, aor, string(req.Method), about)
+		if err != nil {
+			return sender, err
+		}
+		if why != "" {
+			s.log.Debug("a peer's assertion is believed", "peer", peer, "aor", aor, "why", why, "call_id", message.CallID(req))
+			sender.User, sender.Display = aor, id.Display
+			break
+		}
+		s.log.Warn("a peer asserted somebody else's user", "peer", peer, "aor", aor, "about", about.String(), "call_id", message.CallID(req))
+	}
+	return sender, nil
+}
+
+// speaksFor says why a peer is believed that user sent a request of that method
+// for the user at about; "" where it is not.
+//
+//   - The user is placed at the peer, which has authenticated that user.
+//   - The peer is the root of about, and this server serves her too: the root
+//     passes on what anybody in the domain sends to her (4.2.1.4 F3).
+//   - The user is the presentity of an own share that the peer may ask for: it
+//     asks for all watchers, in her name (4.2.2.1 F3).
+func (s *Server) speaksFor(ctx context.Context, peer, user, method string, about message.URI) (why string, err error) {
+	place, err := s.locate.Place(ctx, user)
+	switch {
+	case err != nil:
+		return "", err
+	case place.Serves(peer):
+		return "placed there", nil
+	case place.Nowhere():
+		return "", nil // no server can have authenticated that user
+	}
+	aboutAOR, err := db.ParseAOR(message.Unescape(about.User)+"@"+s.domain.Name, s.domain.Name)
+	if err != nil {
+		return "", nil
+	}
+	if user == aboutAOR && method == message.SUBSCRIBE {
+		targets, err := locate.Route(ctx, s.locate, locate.Question{
+			Self: s.cfg.Name, Host: about.Host, Port: about.Port, User: aboutAOR, Method: method, Peer: peer,
+		})
+		var refusal *routing.Refusal
+		if err != nil && !errors.As(err, &refusal) {
+			return "", err
+		}
+		if len(targets) == 1 && targets[0].Kind == routing.OwnShare {
+			return "the presentity: " + targets[0].Why, nil
+		}
+	}
+	at, err := s.locate.Place(ctx, aboutAOR)
+	if err == nil && at.Model == routing.Hierarchical && at.Root == peer && at.Serves(s.cfg.Name) {
+		why = "passed on by the root of " + aboutAOR
+	}
+	return why, err
+}
