@@ -23,7 +23,11 @@ func (s *Server) where(ctx context.Context, req *message.Request, from im.Sender
 	targets, err := locate.Route(ctx, s.locate, locate.Question{
 		Self: s.cfg.Name, Host: uri.Host, Port: uri.Port, User: aor, Method: string(req.Method), Peer: from.Peer,
 	})
-	return im.Where{User: aor, Model: place.Model, Targets: targets}, err
+	if err != nil {
+		return im.Where{}, err
+	}
+	domain, err := s.locate.Domain(ctx)
+	return im.Where{User: aor, Model: place.Model, Targets: targets, Distributed: domain.PolicyMode == db.DistributedPolicy}, err
 }
 
 // mayTalk asks policy whether sender may reach user; 0 is yes.

@@ -18,7 +18,7 @@ func (s *Service) decide(ctx context.Context, j job) {
 		s.refuse(j, err)
 		return
 	}
-	if answersFor(where) {
+	if asks(where) {
 		status, err := s.cfg.Policy(ctx, where.User, j.from.User)
 		if err != nil {
 			s.refuse(j, err)
@@ -60,15 +60,16 @@ func (s *Service) refuse(j job, err error) {
 	j.req.Refuse(status, "", fields...)
 }
 
-// answersFor says that this server answers for the whole user, and so has to
-// ask her policy: her devices are here in the domain's name, or we ask the
-// servers of a union for their shares. A server that passes on, or is asked for
-// its own share, leaves the question to the one that answers.
-func answersFor(w Where) bool {
+// asks says that this server has to ask her policy, since it answers for the
+// whole user: her devices are here in the domain's name, or we ask the servers
+// of a union for their shares. A server that passes on leaves the question to
+// the one that answers, and so does one that is asked for its own share, unless
+// policy is distributed.
+func asks(w Where) bool {
 	return slices.ContainsFunc(w.Targets, func(t routing.Target) bool {
 		switch t.Kind {
 		case routing.Devices:
-			return t.Form == routing.DomainForm
+			return t.Form == routing.DomainForm || w.Distributed
 		case routing.ToPeer:
 			return w.Model.Unioned() && t.Form == routing.ServerForm
 		}

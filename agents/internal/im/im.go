@@ -51,6 +51,9 @@ type Where struct {
 	User    string // the address of record
 	Model   routing.Model
 	Targets []routing.Target
+	// Distributed: each server asks policy for what it has of her, the one that
+	// answers for her whole as well.
+	Distributed bool
 }
 
 // Device is a user's device.

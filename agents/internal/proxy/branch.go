@@ -18,7 +18,7 @@ type branch struct {
 	resolved bool             // the resolver has been asked
 	tx       *sip.ClientTx
 	id       string // branch parameter of the attempt
-	rings    bool   // a provisional response other than 100 came
+	taken    bool   // a provisional response came: it is there
 	stopped  bool   // CANCELled by us
 	timerC   clock.Timer
 	final    *message.Response // with our Via taken off; nil: pending
@@ -68,7 +68,7 @@ func (b *branch) send(hop sip.Target) {
 	if MakesDialog(string(req.Method)) {
 		r.recordRoute(req, hop, b.user)
 	}
-	b.rings = false
+	b.taken = false
 	// An attempt that has ended is silent, but for 2xx: hear never mixes two up.
 	b.tx = p.cfg.Endpoint.Send(req, hop, func(res *message.Response, err error) {
 		r.do(func() { b.hear(res, err) })
@@ -108,10 +108,10 @@ func (b *branch) hear(res *message.Response, err error) {
 	if !takeVia(res) {
 		return // step 3: it was meant for us alone
 	}
+	b.taken = b.taken || res.StatusCode < 200
 	switch {
 	case res.StatusCode == 100:
 	case res.StatusCode < 200:
-		b.rings = true
 		if b.timerC != nil {
 			b.armTimerC() // step 2
 		}
@@ -119,13 +119,16 @@ func (b *branch) hear(res *message.Response, err error) {
 	case res.StatusCode == 503 && !b.stopped && b.more():
 		b.leave()
 		b.try() // RFC 3263 section 4.3
+	case b.user == (userHash{}) && r.proxy.asksOurs(res):
+		b.finish(b.stranger())
 	default:
 		b.finish(res)
 	}
 }
 
 // failed is section 16.9, with failover where a request may still arrive
-// elsewhere in time.
+// elsewhere in time; an INVITE that has been taken may ring already, and must not
+// ring twice.
 func (b *branch) failed(err error) {
 	p := b.request.proxy
 	p.log.Info("branch failed", "call_id", message.CallID(b.copy), "method", string(b.copy.Method), "error", err)
@@ -134,8 +137,10 @@ func (b *branch) failed(err error) {
 	switch {
 	case b.stopped:
 		b.finish(b.own(487))
-	case timeout && (b.rings || b.copy.Method != message.INVITE || !b.more()):
+	case timeout && (b.taken || b.copy.Method != message.INVITE || !b.more()):
 		b.finish(b.own(408))
+	case b.taken && b.copy.Method == message.INVITE:
+		b.finish(b.unreached())
 	default:
 		b.try()
 	}
@@ -168,20 +173,6 @@ func (b *branch) cancel() {
 	if b.tx != nil {
 		b.tx.Cancel()
 	}
-}
-
-// own is a final response that stands for one that did not come.
-func (b *branch) own(status int) *message.Response {
-	return message.NewResponse(b.request.tx.Request(), status, "", sip.NewTag())
-}
-
-// unreached is a 503 that says which hop could not be reached.
-func (b *branch) unreached() *message.Response {
-	res := b.own(503)
-	if next, err := nextHop(message.Clone(b.copy)); err == nil {
-		message.Add(res, "Warning", message.Warning(next.Host+" cannot be reached")) // RFC 3261 section 20.43
-	}
-	return res
 }
 
 // takeVia takes our Via off a response; false where no other is left.

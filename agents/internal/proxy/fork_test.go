@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"net"
 	"testing"
@@ -276,5 +277,27 @@ func TestBest(t *testing.T) {
 				t.Errorf("of %d and %d: %d", a, b, got)
 			}
 		}
+	}
+}
+
+// TestWhatRingsIsNotRungAgain: an INVITE that was taken and whose connection is
+// lost is sent nowhere else.
+func TestWhatRingsIsNotRungAgain(t *testing.T) {
+	alice, again := startNode(t), startNode(t)
+	bob := newNode(t, nil)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- bob.Run(ctx) }()
+	p := startRouter(t, to(Target{URI: again.uri(t, "bob", "TCP"), Hop: bob.target("TCP")}))
+	_, heard := alice.ask(request(t, "INVITE", "sip:bob@example.com"), p.target("TCP"))
+	answer(recv(t, bob.requests), 180, "bo")
+	expect(t, heard, "180 bo")
+	stop()
+	<-ended
+	if o := recv(t, heard); o.res == nil || o.res.StatusCode != 500 {
+		t.Errorf("%v", o)
+	}
+	if len(again.requests) != 0 {
+		t.Error("rung twice")
 	}
 }

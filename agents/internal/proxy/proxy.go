@@ -35,6 +35,10 @@ type Config struct {
 	// for: its Request-URI is the device's contact, its To says whose device it
 	// must be. ok is false where there is none. nil: none is known.
 	Live func(req *message.Request) (hop sip.Target, ok bool)
+	// Realm is the one that clients give credentials for to us. Another server's
+	// challenge for it reaches nobody: it believes us about who sends, or there is
+	// nothing to be done. "": every challenge is passed on.
+	Realm string
 	// Key seals what our Record-Route says. Kept over a restart, it lets the
 	// dialogs of before go on. nil: a random one.
 	Key []byte
