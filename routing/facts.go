@@ -8,8 +8,10 @@ const (
 	Watch Class = "watch"
 	// Deliver wants to reach devices: INVITE, MESSAGE and everything not below.
 	Deliver Class = "deliver"
-	// Upload brings a user's own state: PUBLISH, REGISTER.
+	// Upload brings a user's own device: REGISTER.
 	Upload Class = "upload"
+	// Publish brings a user's own state: PUBLISH.
+	Publish Class = "publish"
 )
 
 // ClassOf is the class of a method.
@@ -17,8 +19,10 @@ func ClassOf(method string) Class {
 	switch method {
 	case "SUBSCRIBE":
 		return Watch
-	case "PUBLISH", "REGISTER":
+	case "REGISTER":
 		return Upload
+	case "PUBLISH":
+		return Publish
 	}
 	return Deliver
 }
@@ -34,4 +38,6 @@ type Facts struct {
 	// Peer names the server the request came from, by its certificate; empty for
 	// a client.
 	Peer string
+	// HandsOver says that this server passes a user's PUBLISH on to her root.
+	HandsOver bool
 }

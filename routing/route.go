@@ -19,7 +19,7 @@ const (
 // what came in server form ends here. Where they disagree for a moment, a
 // request for a user who is not ours is refused and never bounced.
 func Route(f Facts) ([]Target, error) {
-	if f.Class == Upload {
+	if f.Class == Upload || f.Class == Publish {
 		return upload(f)
 	}
 	if f.Peer != "" && f.Scope.Server != "" && f.Scope.Server != f.Self {
@@ -52,8 +52,14 @@ func answersFor(f Facts) bool {
 
 // upload ends a client's PUBLISH and REGISTER at its own server in either form:
 // real clients send the domain form, flow 4.2.1.1 draws the server form.
+//
+// A child may hand publications over to the root of a hierarchy instead, which
+// takes them from servers that serve the user.
 func upload(f Facts) ([]Target, error) {
+	hierarchical := f.Class == Publish && f.Place.Model == Hierarchical
 	switch {
+	case hierarchical && f.Peer != "" && f.Place.Root == f.Self && f.Place.Serves(f.Peer):
+		return []Target{local(f, State, f.Peer+" hands its publications over to the root", draft)}, nil
 	case f.Peer != "":
 		return nil, refuse(403, forbidden, fmt.Sprintf("%s is a server: what %s uploads comes from a device", f.Peer, f.User))
 	case f.Place.Model == "" || f.Place.Nowhere() && f.Place.Model != Exclusive:
@@ -62,6 +68,10 @@ func upload(f Facts) ([]Target, error) {
 		return nil, refuse(403, "RFC 3261 section 10.3", fmt.Sprintf("%s is to be uploaded to %s: %s carries no upload to another server", f.User, f.Scope.Server, f.Self))
 	case !f.Place.Serves(f.Self):
 		return nil, refuse(403, "RFC 3261 section 10.3", fmt.Sprintf("%s is %s: %s takes no upload for that user", f.User, f.Place, f.Self))
+	}
+	if hierarchical && f.HandsOver && f.Place.Root != f.Self && f.Place.Root != "" {
+		t, err := toRoot(f, fmt.Sprintf("%s hands publications over to the root", f.Self))
+		return []Target{t}, err
 	}
 	return []Target{local(f, State, "a client's upload ends at its own server, in either form", draft)}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"presfed/agents/internal/locate"
+	"presfed/agents/internal/presence"
 	"presfed/db"
 )
 
@@ -25,8 +26,9 @@ func (s *Server) directoryChanged(c locate.Changed) {
 	for _, aor := range slices.Compact(users) {
 		s.hold(aor)
 	}
-	if c.All || c.Domain { // the domain's default may have changed, for anybody
+	if c.All || c.Domain { // the domain's default or mode may have changed, for anybody
 		for _, resource := range s.notifier.Resources() {
+			s.presence.Placed(resource)
 			s.presence.PolicyChanged(resource)
 		}
 		return
@@ -40,7 +42,7 @@ func (s *Server) directoryChanged(c locate.Changed) {
 // subscriptions to them and by them. A name may come more than once.
 func (s *Server) known() []string {
 	aors := s.registrar.Users()
-	for _, uris := range [][]string{s.presence.Presentities(), s.notifier.Resources(), s.notifier.Watchers()} {
+	for _, uris := range [][]string{s.presence.Presentities(), s.backend.Presentities(), s.notifier.Resources(), s.notifier.Watchers()} {
 		for _, uri := range uris {
 			aors = append(aors, strings.TrimPrefix(uri, scheme))
 		}
@@ -65,9 +67,20 @@ func (s *Server) hold(aor string) {
 		s.log.Warn("the directory does not say where a user is: what is here of her stays", "aor", aor, "error", err)
 		return
 	}
-	if len(place.Servers) > 0 && !slices.Contains(place.Servers, s.cfg.Name) {
-		s.forget(aor, "deactivated")
+	if len(place.Servers) == 0 {
+		return
 	}
+	serves, composes := place.Serves(s.cfg.Name), s.composes(place)
+	switch {
+	case !serves && !composes:
+		s.forget(aor, "deactivated")
+	case !serves: // we only act as root for her: what is ours of her goes
+		s.registrar.Forget(aor)
+		s.presence.Drop(scheme+aor, presence.Own)
+	case !composes: // her whole is to be had elsewhere now
+		s.presence.Refer(scheme + aor)
+	}
+	s.presence.Placed(scheme + aor)
 }
 
 // forget ends the subscriptions to a user for a reason of RFC 6665 section 4.1.3;

@@ -21,6 +21,7 @@ const scheme = "sip:"
 func (s *Server) startPresence(snapshot state.Snapshot) {
 	s.presence = presence.New(presence.Config{
 		Lanes: &s.lanes, Store: s.store, Policy: s.mayWatch, Clock: s.cfg.Clock, Log: s.log,
+		Others: s.others, Need: s.needShares, Wait: s.cfg.FirstNotify, Mirror: true,
 	})
 	s.notifier = event.NewNotifier(event.NotifierConfig{
 		Packages: []event.Package{s.presence.Package()}, Lanes: &s.lanes, Store: s.store, Send: s.sendNotify,
@@ -31,6 +32,9 @@ func (s *Server) startPresence(snapshot state.Snapshot) {
 	s.notifier.Restore(slices.DeleteFunc(slices.Clone(snapshot.Subscriptions), func(sub state.Subscription) bool {
 		return sub.Half != state.Notifier
 	}))
+	s.shares = slices.DeleteFunc(slices.Clone(snapshot.Subscriptions), func(sub state.Subscription) bool {
+		return sub.Half != state.Subscriber
+	})
 	s.locate.OnChange(s.directoryChanged)
 }
 

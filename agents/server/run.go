@@ -28,10 +28,14 @@ func (s *Server) Run(ctx context.Context) error {
 	for _, aor := range s.known() { // the directory may have changed while we were away
 		s.hold(aor)
 	}
+	s.backend.Restore(s.shares)
+	s.shares = nil
 	s.notifier.Start()
 	err := serving.Wait()
 	s.lanes.Close()
 	s.notifier.Close()
+	s.backend.Close()
+	s.subscriber.Close()
 	s.presence.Close()
 	stop()
 	return errors.Join(err, committer.Wait())

@@ -36,6 +36,7 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 		s.refuse(tx, err)
 		return
 	}
+	s.heard(tx.Source())
 	method := string(req.Method)
 	if to.Tag() == "" && method != message.CANCEL {
 		if away := s.leadsAway(tx); away != "" {
@@ -60,6 +61,10 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	case method == message.SUBSCRIBE && to.Tag() != "" && s.notifier.Has(message.CallID(req), to.Tag()):
 		s.refresh(tx)
 	case to.Tag() != "":
+		if at, ours := s.subscriber.Of(message.CallID(req), to.Tag()); ours && method == message.NOTIFY {
+			s.notified(tx, at)
+			return
+		}
 		s.relay(tx)
 	case method == message.SUBSCRIBE:
 		s.subscribe(tx)
@@ -225,5 +230,6 @@ func (h *handler) ServeResponse(res *message.Response, from sip.Source) {
 
 func (h *handler) ConnectionClosed(from sip.Source) {
 	h.registrar.Closed(from.Flow)
+	(*Server)(h).peerGone(from)
 	h.log.Debug("connection closed", "peer", from.Remote, "transport", from.Transport)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"presfed/agents/internal/auth"
+	"presfed/agents/internal/backend"
 	"presfed/agents/internal/clock"
 	"presfed/agents/internal/control"
 	"presfed/agents/internal/event"
@@ -56,6 +57,18 @@ type Config struct {
 	// PeerRetry is how often a peer that cannot be reached is tried again with a
 	// NOTIFY; 0: 5 seconds.
 	PeerRetry time.Duration
+	// FirstNotify is how long a first NOTIFY may wait for the shares of other
+	// servers (RFC 6665 section 4.2.2 wants one at once); 0: 1 second.
+	FirstNotify time.Duration
+	// ShareGrace is how long the share of a server that cannot be reached stays in
+	// a composed view; 0: 30 seconds.
+	ShareGrace time.Duration
+	// ShareExpires is what subscriptions to shares last, and so how long a server
+	// that died without a word goes unnoticed; 0: 5 minutes.
+	ShareExpires time.Duration
+	// PublishToRoot passes a user's PUBLISH on to her root, where there is one,
+	// instead of keeping it here as our share.
+	PublishToRoot bool
 	// NoAuth believes every client's From. Only for a bed on loopback addresses:
 	// anything else is an error.
 	NoAuth bool
@@ -75,28 +88,34 @@ type Config struct {
 // Server is a running server. New opens and binds all it needs; Close lets go
 // of it once Run has returned.
 type Server struct {
-	cfg       Config
-	log       *slog.Logger
-	directory *db.DB
-	locate    locate.Locator
-	domain    db.Domain // its name and realm do not change while we run
-	self      db.Server
-	policy    *policy.Policy
-	resolver  resolve.Resolver
-	store     *state.Store
-	endpoint  *sip.Endpoint
-	registrar *registrar.Registrar
-	verifier  *auth.Verifier // nil with NoAuth
-	proxy     *proxy.Proxy
-	im        *im.Service
-	lanes     event.Lanes
-	presence  *presence.Presence
-	notifier  *event.Notifier
-	control   *control.Server // nil: none
-	admin     *admin          // nil: none
-	stopped   chan struct{}   // closed when the control socket says so
-	stopOnce  sync.Once
+	cfg        Config
+	log        *slog.Logger
+	directory  *db.DB
+	locate     locate.Locator
+	domain     db.Domain // its name and realm do not change while we run
+	self       db.Server
+	policy     *policy.Policy
+	resolver   resolve.Resolver
+	store      *state.Store
+	endpoint   *sip.Endpoint
+	registrar  *registrar.Registrar
+	verifier   *auth.Verifier // nil with NoAuth
+	proxy      *proxy.Proxy
+	im         *im.Service
+	lanes      event.Lanes
+	presence   *presence.Presence
+	notifier   *event.Notifier
+	subscriber *event.Subscriber
+	backend    *backend.Backend
+	shares     []state.Subscription // held at other servers before a restart, until Run
+	control    *control.Server      // nil: none
+	admin      *admin               // nil: none
+	stopped    chan struct{}        // closed when the control socket says so
+	stopOnce   sync.Once
 }
+
+// minShareExpires keeps refreshes of shares apart from retries.
+const minShareExpires = 10 * time.Second
 
 // resolveTimeout bounds a look-up in the DNS.
 const resolveTimeout = 5 * time.Second
@@ -110,6 +129,7 @@ func (e *InputError) Error() string { return e.What }
 // binds the sockets. On an error nothing stays open.
 func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	cfg.Listen = slices.Clone(cfg.Listen) // it is read as long as we run
+	cfg.ShareExpires = cmp.Or(cfg.ShareExpires, 5*time.Minute)
 	s = &Server{cfg: cfg, log: cfg.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -120,6 +140,9 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 			s = nil
 		}
 	}()
+	if err = cfg.checkSharing(); err != nil {
+		return s, err
+	}
 	if err = s.openDirectory(ctx); err != nil {
 		return s, err
 	}
@@ -180,6 +203,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 		Proxy: s.proxy, Where: s.where, Policy: s.mayTalk, Devices: s.devices, Strip: s.credentials, Log: s.log,
 	})
 	if err == nil {
+		s.startBackend()
 		s.startPresence(snapshot)
 	}
 	return s, err

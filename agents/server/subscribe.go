@@ -94,7 +94,7 @@ func (s *Server) refresh(tx *sip.ServerTx) {
 	}
 }
 
-// publish takes a user's own PUBLISH.
+// publish takes a user's own PUBLISH, or that of a peer which hands it over.
 func (s *Server) publish(tx *sip.ServerTx) {
 	ctx := context.Background()
 	sender, err := s.speaker(ctx, tx, auth.UserAgent)
@@ -110,6 +110,10 @@ func (s *Server) publish(tx *sip.ServerTx) {
 	if where.User != sender.User {
 		s.log.Info("refused: a publication for somebody else", "aor", where.User, "sender", sender.User, "call_id", message.CallID(tx.Request()))
 		s.reply(tx, 403)
+		return
+	}
+	if passedOn(where.Targets) {
+		s.im.Pass(tx, sender, where.Targets[0])
 		return
 	}
 	if s.understands(tx) {

@@ -16,6 +16,12 @@ func (w *Watch) ask() {
 		w.refresh = true
 		return
 	}
+	if w.want.Peer != "" && !w.bold && w.s.isDown(w.want.Peer) {
+		if w.ending {
+			w.finish(Update{})
+		}
+		return // until it is up
+	}
 	w.attempts, w.refresh = 0, false
 	w.stop(&w.next)
 	w.arm(&w.timerN, w.s.cfg.TimerN, w.silent)
@@ -97,10 +103,13 @@ func (w *Watch) request() (*message.Request, message.URI, error) {
 
 // response takes the final response to a SUBSCRIBE, or its failure.
 func (w *Watch) response(res *message.Response, err error) {
+	if err == nil && w.want.Peer != "" {
+		defer w.s.up(w.want.Peer, w)
+	}
 	switch {
 	case err != nil:
 		w.stop(&w.timerN)
-		w.failed(Update{Err: err}, 0)
+		w.s.lost(w, err)
 		return
 	case res.StatusCode < 300:
 		w.accepted(res)

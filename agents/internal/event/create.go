@@ -42,22 +42,21 @@ func (n *Notifier) create(tx Transaction, s *Subscription, expires time.Duration
 			return err
 		}
 		s.expiry = n.after(s, expires, n.expire)
-		if s.pkg.Began != nil {
-			s.pkg.Began(s)
-		}
 	} else { // RFC 6665 section 4.4.3: a fetch, over with its one NOTIFY
-		s.over = true
 		s.state, s.reason = StateTerminated, "timeout"
 	}
-	n.accept(tx, s, expires)
 	n.hold(s, decision)
+	n.accept(tx, s, expires)
+	if s.pkg.Began != nil {
+		s.pkg.Began(s)
+	}
 	n.pump(s)
 	return nil
 }
 
 // hold has the first NOTIFY, also the first after a restart, wait as decided.
 func (n *Notifier) hold(s *Subscription, d Decision) {
-	if d.Wait > 0 && d.Verdict == Active && s.untold && s.waiting == nil {
+	if d.Wait > 0 && d.Verdict != Rejected && s.untold && s.waiting == nil {
 		s.waiting = n.after(s, d.Wait, func(s *Subscription) {
 			s.waiting = nil
 			n.pump(s)

@@ -32,7 +32,7 @@ type Package struct {
 	// if full, else what changed since it was last asked for this subscription.
 	// version counts the NOTIFYs with a body, from 0.
 	Body func(s *Subscription, full bool, version uint64) (Body, error)
-	// Began and Ended hear of every subscription that is kept, Ended with the
+	// Began and Ended hear of every subscription, a fetch included, Ended with the
 	// reason; nil: not wanted.
 	Began func(s *Subscription)
 	Ended func(s *Subscription, reason string)

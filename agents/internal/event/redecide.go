@@ -17,7 +17,7 @@ func (n *Notifier) Redecide(resource string) {
 
 // redecide says whether the watcher has to hear of it.
 func (n *Notifier) redecide(s *Subscription) bool {
-	if s.gone || s.state == StateTerminated {
+	if s.gone || s.over {
 		return false
 	}
 	decision, err := s.pkg.Decide(s)
@@ -25,13 +25,24 @@ func (n *Notifier) redecide(s *Subscription) bool {
 		n.cfg.Log.Warn("no decision on a watcher: what was decided stays", "resource", s.rec.Resource, "watcher", s.rec.Watcher, "error", err)
 		return false
 	}
+	return n.settle(s, decision)
+}
+
+// settle is redecide once the decision is there.
+func (n *Notifier) settle(s *Subscription, decision Decision) bool {
 	if decision.Verdict == Rejected {
 		n.terminate(s, "rejected", 0)
 		return false
 	}
-	changed := s.take(decision)
 	n.hold(s, decision)
-	if !changed {
+	if decision.Wait == 0 { // what it waited for is here
+		s.unhold()
+	}
+	if s.state == StateTerminated { // a fetch: only what its one NOTIFY shows can change
+		s.treatment, s.granted = decision.Treatment, decision.Verdict == Active
+		return true
+	}
+	if !s.take(decision) {
 		return false
 	}
 	s.dirty, s.full = true, true
@@ -88,11 +99,11 @@ func (n *Notifier) Start() {
 		n.cfg.Lanes.Do(resource, func() {
 			subs := n.Subscriptions(resource)
 			for _, s := range subs {
-				if s.pkg.Began != nil {
-					s.pkg.Began(s)
-				}
 				s.dirty, s.full = true, true
 				n.redecide(s)
+				if s.pkg.Began != nil && !s.over {
+					s.pkg.Began(s)
+				}
 			}
 			n.pump(subs...)
 		})

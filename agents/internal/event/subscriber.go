@@ -24,7 +24,8 @@ type SubscriberConfig struct {
 	// request over again; false: there is no answer. nil: never.
 	Credentials func(req *message.Request, challenge *message.Response) bool
 	// Retry is the first pause before another attempt; it doubles up to 64
-	// times. Zero: 5 seconds.
+	// times. A peer that cannot be reached is tried by one of its watches each
+	// Retry. Zero: 5 seconds.
 	Retry time.Duration
 	// TimerN is how long a NOTIFY may be in coming (RFC 6665 section 4.1.2.4).
 	// Zero: 32 seconds.
@@ -42,21 +43,24 @@ type Outgoing struct {
 
 // Wanted is a subscription one would like to hold.
 type Wanted struct {
-	Key      string // the lane its updates come in; "": one of its own
-	Package  string
-	EventID  string
-	URI      string        // Request-URI
-	To       string        // "": the URI
-	From     string        // an address without a tag
-	Contact  string        // ours, a whole Contact value
-	Accept   []string      // content types
-	Expires  time.Duration // zero: an hour
-	Fetch    bool          // the state once, no subscription
-	Routes   []string      // of the first SUBSCRIBE, the next hop first
-	Headers  []state.Field // further fields of every SUBSCRIBE
-	Peer     string        // what can be down or up as one; Resume takes it
-	Durable  bool          // it survives a restart
-	Resource string        // these go into the record as they are
+	Key     string // the lane its updates come in; "": one of its own
+	Package string
+	EventID string
+	URI     string        // Request-URI
+	To      string        // "": the URI
+	From    string        // an address without a tag
+	Contact string        // ours, a whole Contact value
+	Accept  []string      // content types
+	Expires time.Duration // zero: an hour
+	Fetch   bool          // the state once, no subscription
+	Routes  []string      // of the first SUBSCRIBE, the next hop first
+	Headers []state.Field // further fields of every SUBSCRIBE
+	Peer    string        // what can be down or up as one; Resume takes it
+	Durable bool          // it survives a restart
+	// Read makes of a NOTIFY's body what Update.Value is. An error refuses the
+	// NOTIFY with 400 and leaves everything as it was. nil: bodies are not read.
+	Read     func(contentType string, body []byte) (any, error)
+	Resource string // these go into the record as they are
 	View     string
 	Watcher  string
 	Extra    []byte
@@ -70,6 +74,7 @@ type Update struct {
 	Reason      string
 	ContentType string
 	Body        []byte
+	Value       any // of Wanted.Read; nil without a body
 	// Status is a final response that refused the subscription.
 	Status int
 	// Err says that there was no answer, or no NOTIFY (an error of package sip).
@@ -84,8 +89,15 @@ type Update struct {
 type Subscriber struct {
 	cfg     SubscriberConfig
 	mu      sync.Mutex
-	watches map[string]*Watch // by our tag
+	watches map[string]within // by our tag
 	all     map[*Watch]bool   // also those between two attempts
+	down    map[string]*down  // peers that cannot be reached
+}
+
+// within is the watch of a dialog, or of half of one.
+type within struct {
+	watch  *Watch
+	callID string
 }
 
 // NewSubscriber is a subscriber without subscriptions.
@@ -98,7 +110,7 @@ func NewSubscriber(cfg SubscriberConfig) *Subscriber {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Subscriber{cfg: cfg, watches: map[string]*Watch{}, all: map[*Watch]bool{}}
+	return &Subscriber{cfg: cfg, watches: map[string]within{}, all: map[*Watch]bool{}, down: map[string]*down{}}
 }
 
 // Subscribe begins to hold a subscription: on hears whatever becomes of it,
@@ -120,37 +132,22 @@ func (s *Subscriber) newWatch(want Wanted, on func(w *Watch, u Update)) *Watch {
 	return w
 }
 
-// Resume says that a peer can be reached again: what waits for another attempt
-// there makes it now, and the rest refreshes.
-func (s *Subscriber) Resume(peer string) {
-	s.mu.Lock()
-	var there []*Watch
-	for w := range s.all {
-		if w.want.Peer == peer {
-			there = append(there, w)
-		}
-	}
-	s.mu.Unlock()
-	for _, w := range there {
-		w.Refresh()
-	}
-}
-
-// Has says whether a NOTIFY with this Call-ID and To tag is for one of ours.
-func (s *Subscriber) Has(callID, toTag string) bool {
-	w := s.byTag(toTag)
-	if w == nil {
-		return false
-	}
+// Of names the peer of the watch that a NOTIFY with this Call-ID and To tag is
+// for; false: it is for none of ours.
+func (s *Subscriber) Of(callID, toTag string) (peer string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return w.rec.CallID == callID
+	d := s.watches[toTag]
+	if d.watch == nil || d.callID != callID {
+		return "", false
+	}
+	return d.watch.want.Peer, true
 }
 
 func (s *Subscriber) byTag(tag string) *Watch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.watches[tag]
+	return s.watches[tag].watch
 }
 
 // Count is how many watches are held.
@@ -177,7 +174,7 @@ func (s *Subscriber) Restore(recs []state.Subscription, wanted func(rec state.Su
 		}
 		w.rec.Contact, w.rec.Headers = want.Contact, want.Headers // ours may have moved
 		s.mu.Lock()
-		s.watches[rec.LocalTag], s.all[w] = w, true
+		s.watches[rec.LocalTag], s.all[w] = within{w, rec.CallID}, true
 		s.mu.Unlock()
 		s.cfg.Lanes.Do(w.key, func() {
 			if left := rec.Expires.Sub(s.cfg.Clock.Now()); left > 0 {
@@ -196,6 +193,9 @@ func (s *Subscriber) Close() {
 	defer s.mu.Unlock()
 	for w := range s.all {
 		w.disarm()
+	}
+	for _, d := range s.down {
+		d.probe.Stop()
 	}
 }
 

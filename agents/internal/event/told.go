@@ -50,6 +50,11 @@ func (w *Watch) told(tx Transaction, event Header, localTag string) error {
 	if len(u.Body) > 0 && !w.accepts(u.ContentType) {
 		return &Refusal{Status: 415, Fields: []state.Field{{Name: "Accept", Value: strings.Join(w.want.Accept, ", ")}}}
 	}
+	if w.want.Read != nil && len(u.Body) > 0 {
+		if u.Value, err = w.want.Read(u.ContentType, u.Body); err != nil {
+			return &message.ParseError{Status: 400, Where: "body", What: err.Error()}
+		}
+	}
 	next := w.rec // nothing changes until it is committed
 	if err := advance(&next, req, w.timerN != nil); err != nil {
 		return err
@@ -67,6 +72,9 @@ func (w *Watch) told(tx Transaction, event Header, localTag string) error {
 	}
 	w.rec = next
 	w.stop(&w.timerN)
+	if w.want.Peer != "" {
+		defer w.s.up(w.want.Peer, w)
+	}
 	respond(tx, message.NewResponse(req, 200, "", ""), w.s.cfg.Log)
 	if u.State == StateTerminated {
 		w.rec.RemoteTag = ""

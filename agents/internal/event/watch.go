@@ -27,6 +27,7 @@ type Watch struct {
 	last0    bool               // the latest SUBSCRIBE said Expires 0
 	refresh  bool               // another SUBSCRIBE is due as soon as none waits
 	ending   bool               // unsubscribe
+	bold     bool               // asks although the peer is down
 	over     bool
 	failures int // since it last worked
 
@@ -53,7 +54,7 @@ func (w *Watch) begin() {
 	}
 	w.rec.LocalAddress = from.WithTag(w.rec.LocalTag).String()
 	w.s.mu.Lock()
-	w.s.watches[w.rec.LocalTag] = w
+	w.s.watches[w.rec.LocalTag] = within{w, w.rec.CallID}
 	w.s.mu.Unlock()
 	w.ask()
 }
@@ -64,7 +65,7 @@ func (w *Watch) drop() {
 	w.dialog++
 	w.asking, w.refresh = false, false
 	w.s.mu.Lock()
-	if w.s.watches[w.rec.LocalTag] == w {
+	if w.s.watches[w.rec.LocalTag].watch == w {
 		delete(w.s.watches, w.rec.LocalTag)
 	}
 	w.s.mu.Unlock()

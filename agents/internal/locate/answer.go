@@ -120,6 +120,8 @@ type Question struct {
 	User   string // address of record
 	Method string
 	Peer   string // the name of the server it came from; empty: a client
+	// HandsOver: this server passes publications on to the root.
+	HandsOver bool
 }
 
 // Route answers a Question; a *routing.Refusal where the request goes nowhere.
@@ -138,7 +140,7 @@ func Route(ctx context.Context, l Locator, q Question) ([]routing.Target, error)
 	}
 	return routing.Route(routing.Facts{
 		Names: names, Self: q.Self, User: q.User, Place: place,
-		Scope: scope, Class: routing.ClassOf(q.Method), Peer: q.Peer,
+		Scope: scope, Class: routing.ClassOf(q.Method), Peer: q.Peer, HandsOver: q.HandsOver,
 	})
 }
 

@@ -14,27 +14,50 @@ import (
 func (p *Presence) Forget(presentity, reason string) {
 	p.cfg.Lanes.Do(presentity, func() {
 		p.notifier.Terminate(presentity, reason, 0, nil)
-		who := p.known(presentity)
-		if who == nil || len(who.publications) == 0 {
-			return
-		}
-		gone := slices.Clone(who.publications)
-		if err := event.Commit(p.cfg.Store, func(tx *state.Tx) error {
-			for _, pub := range gone {
-				if err := tx.DeletePublication(pub.rec.ID); err != nil {
-					return err
-				}
+		p.unpublish(presentity)
+	})
+}
+
+// Drop is Forget where the composed view of her is still to be had here: it ends
+// the subscriptions to the other view. It returns at once.
+func (p *Presence) Drop(presentity, view string) {
+	p.cfg.Lanes.Do(presentity, func() {
+		p.notifier.Terminate(presentity, "deactivated", 0, func(s *event.Subscription) bool { return s.View() == view })
+		p.unpublish(presentity)
+	})
+}
+
+// Refer ends the subscriptions to a presentity's composed view, which is to be had
+// elsewhere now: watchers subscribe anew (RFC 6665 section 4.1.3). It returns at
+// once.
+func (p *Presence) Refer(presentity string) {
+	p.cfg.Lanes.Do(presentity, func() {
+		p.notifier.Terminate(presentity, "deactivated", 0, func(s *event.Subscription) bool { return s.View() == Composed })
+	})
+}
+
+// unpublish removes what a presentity published, in her lane.
+func (p *Presence) unpublish(presentity string) {
+	who := p.known(presentity)
+	if who == nil || len(who.publications) == 0 {
+		return
+	}
+	gone := slices.Clone(who.publications)
+	if err := event.Commit(p.cfg.Store, func(tx *state.Tx) error {
+		for _, pub := range gone {
+			if err := tx.DeletePublication(pub.rec.ID); err != nil {
+				return err
 			}
-			return nil
-		}); err != nil {
-			p.cfg.Log.Error("publications of a user who is not served here stay until they expire", "presentity", presentity, "error", err)
-			return
 		}
-		p.change(who, func() {
-			for _, pub := range gone {
-				who.remove(pub)
-			}
-		})
+		return nil
+	}); err != nil {
+		p.cfg.Log.Error("publications of a user who is not served here stay until they expire", "presentity", presentity, "error", err)
+		return
+	}
+	p.change(who, func() {
+		for _, pub := range gone {
+			who.remove(pub)
+		}
 	})
 }
 

@@ -43,10 +43,14 @@ type Config struct {
 	// record. It may block: only that presentity waits. Nobody is asked about
 	// those who watch themselves. nil: nobody else may watch.
 	Policy func(presentity, watcher string) (Treatment, error)
-	// Others are the servers whose shares a composed view needs beside our own.
-	// nil: none. A first NOTIFY waits for them, at most Wait (zero: a second).
-	Others func(presentity string) []string
-	Wait   time.Duration
+	// Others says whose shares a composed view needs beside our own; what it says
+	// is kept until Placed. nil: none. A first NOTIFY waits for them, at most Wait
+	// (zero: a second).
+	Others func(presentity string) Others
+	// Need hears which shares are needed from now on, in the lane: as long as
+	// somebody watches the composed view. What comes of it goes to SetShare.
+	Need func(presentity string, from []Origin)
+	Wait time.Duration
 	// Mirror closes our own share while a device elsewhere says do-not-disturb.
 	Mirror  bool
 	Dialect pidf.Dialect // of what watchers are sent
@@ -113,7 +117,7 @@ func (p *Presence) Package() event.Package {
 	return event.Package{
 		Name: Name, Types: []string{ContentType},
 		Min: p.cfg.SubscribeMin, Default: p.cfg.SubscribeDefault, Max: p.cfg.SubscribeMax,
-		Decide: p.decide, Body: p.body, Began: p.cfg.Began, Ended: p.cfg.Ended,
+		Decide: p.decide, Body: p.body, Began: p.began, Ended: p.ended,
 	}
 }
 
@@ -124,7 +128,7 @@ func (p *Presence) of(aor string) *presentity {
 	defer p.mu.Unlock()
 	who := p.presentities[aor]
 	if who == nil {
-		who = &presentity{aor: aor, shares: map[string]*share{}}
+		who = &presentity{aor: aor, shares: map[Origin]*Share{}}
 		p.presentities[aor] = who
 	}
 	return who
@@ -139,7 +143,7 @@ func (p *Presence) known(aor string) *presentity {
 
 // tidy forgets one of whom nothing is known any more.
 func (p *Presence) tidy(who *presentity) {
-	if len(who.publications) > 0 || len(who.shares) > 0 {
+	if len(who.publications) > 0 || len(who.shares) > 0 || len(who.watching) > 0 {
 		return
 	}
 	p.mu.Lock()

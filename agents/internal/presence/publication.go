@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"presfed/agents/internal/clock"
+	"presfed/agents/internal/event"
 	"presfed/db/state"
 	"presfed/pidf"
 )
@@ -26,10 +27,13 @@ func (pub *publication) stop() {
 type presentity struct {
 	aor          string
 	publications []*publication // in order of age
-	shares       map[string]*share
-	views        *views // nil: to be made
-	last         *views // the latest made; nil: what watchers know is not known
-	made         *views // to be taken when views are made: they were, before a commit
+	shares       map[Origin]*Share
+	others       *Others                      // whose shares are needed; nil: not asked yet
+	watching     map[*event.Subscription]bool // the composed view, where shares are needed for it
+	asked        map[string]bool              // for which watchers shares were said to be needed
+	views        *views                       // nil: to be made
+	last         *views                       // the latest made; nil: what watchers know is not known
+	made         *views                       // to be taken when views are made: they were, before a commit
 }
 
 // byETag finds a publication by the entity-tag that names it now.

@@ -1,84 +1,264 @@
 package presence
 
 import (
+	"cmp"
 	"slices"
 
+	"presfed/agents/internal/event"
 	"presfed/pidf"
 )
 
-// share is what another server holds of a presentity.
-type share struct {
-	doc  pidf.Document
-	none bool // that server cannot be reached, or has nothing
+// Others are the servers whose shares a composed view needs beside our own.
+type Others struct {
+	Servers []string
+	// Personal: each watcher is shown what those servers show her, since they have
+	// policies of their own. Otherwise one share is for all.
+	Personal bool
 }
 
-// SetShare takes in what another server, by name, holds of a presentity; nil says
-// that it cannot be known, so that nobody waits for it. The document is one of
-// that server's own-share view.
-func (p *Presence) SetShare(presentity, server string, doc *pidf.Document) {
-	p.cfg.Lanes.Do(presentity, func() {
-		who := p.of(presentity)
-		s := &share{none: doc == nil}
-		if doc != nil {
-			s.doc = *doc
+// Origin says whose share it is.
+type Origin struct {
+	Server  string
+	Watcher string // whom it is for; "": for all
+}
+
+// Share is what another server holds of a presentity.
+type Share struct {
+	Document *pidf.Document // nil: nothing is there, or it cannot be reached
+	// Undecided: that server's policy has not decided on the watcher, or has not
+	// been heard. Denied: it refuses her.
+	Undecided, Denied bool
+}
+
+// SetShare takes in what another server holds of a presentity; nil forgets it.
+// The document is one of that server's own-share view. To be called in her lane.
+func (p *Presence) SetShare(presentity string, from Origin, s *Share) {
+	who := p.known(presentity)
+	if who == nil && s == nil {
+		return
+	}
+	who = p.of(presentity)
+	before := who.shares[from]
+	missing := !p.complete(presentity, from.Watcher)
+	if s == nil {
+		delete(who.shares, from)
+	} else {
+		who.shares[from] = s
+	}
+	who.stale()
+	if missing {
+		who.unseen(from.Watcher)
+	}
+	if was, is := decides(before), decides(s); was.Denied != is.Denied || from.Watcher != "" && was != is {
+		p.redecide(who)
+	}
+	p.tell(who)
+	p.tidy(who)
+}
+
+// decides is the part of a share that a decision on a watcher depends on.
+func decides(s *Share) (d Share) {
+	if s == nil {
+		return Share{Undecided: true}
+	}
+	return Share{Undecided: s.Undecided, Denied: s.Denied}
+}
+
+// redecide has the notifier ask again, in a job of its own.
+func (p *Presence) redecide(who *presentity) { p.notifier.Redecide(who.aor) }
+
+// unseen notes that nobody of those it is for has seen the composed view,
+// whatever it is: while a share was missing it was not shown.
+func (who *presentity) unseen(watcher string) {
+	if who.last == nil {
+		return
+	}
+	last := &views{own: who.last.own, composed: map[string][]byte{}}
+	for w, view := range who.last.composed {
+		if watcher != "" && w != watcher {
+			last.composed[w] = view
 		}
-		complete := p.complete(presentity)
-		p.change(who, func() {
-			who.shares[server] = s
-			who.stale()
-			if !complete {
-				who.unseen()
-			}
-		})
+	}
+	who.last = last
+}
+
+// needs are the servers whose shares are needed, as long as the directory says
+// so; see Placed.
+func (p *Presence) needs(aor string) Others {
+	if p.cfg.Others == nil {
+		return Others{}
+	}
+	who := p.known(aor)
+	if who == nil {
+		return p.cfg.Others(aor)
+	}
+	if who.others == nil {
+		others := p.cfg.Others(aor)
+		who.others = &others
+	}
+	return *who.others
+}
+
+// from is where a watcher's share of a server comes from.
+func (o Others) from(server, watcher string) Origin {
+	if !o.Personal {
+		watcher = ""
+	}
+	return Origin{Server: server, Watcher: watcher}
+}
+
+// complete says whether the composed view has all it needs for a watcher.
+func (p *Presence) complete(aor, watcher string) bool {
+	needs := p.needs(aor)
+	if len(needs.Servers) == 0 {
+		return true
+	}
+	who := p.known(aor)
+	return who != nil && !slices.ContainsFunc(needs.Servers, func(server string) bool {
+		s := who.shares[needs.from(server, watcher)]
+		return s == nil || s.Undecided
 	})
 }
 
-// DropShare forgets a server's share: it is no longer asked for.
-func (p *Presence) DropShare(presentity, server string) {
-	p.cfg.Lanes.Do(presentity, func() {
-		if who := p.known(presentity); who != nil && who.shares[server] != nil {
-			p.change(who, func() {
-				delete(who.shares, server)
-				who.stale()
-				who.unseen()
-			})
+// stand is what the other servers say of a watcher: one that denies denies her
+// altogether, and nothing is shown before all have agreed.
+func (p *Presence) stand(aor, watcher string) (denied, undecided bool) {
+	needs := p.needs(aor)
+	who := p.known(aor)
+	for _, server := range needs.Servers {
+		var s *Share
+		if who != nil {
+			s = who.shares[needs.from(server, watcher)]
 		}
+		denied = denied || s != nil && s.Denied
+		undecided = undecided || needs.Personal && (s == nil || s.Undecided)
+	}
+	return denied, undecided
+}
+
+// others are the documents of the shares that a watcher's view is made of, in a
+// fixed order; personal ones of all watchers for "".
+func (p *Presence) others(who *presentity, watcher string) []pidf.Share {
+	needs := p.needs(who.aor)
+	var from []Origin
+	for origin, s := range who.shares {
+		if s.Document == nil || !slices.Contains(needs.Servers, origin.Server) {
+			continue
+		}
+		if needs.Personal == (origin.Watcher != "") && (watcher == "" || !needs.Personal || origin.Watcher == watcher) {
+			from = append(from, origin)
+		}
+	}
+	slices.SortFunc(from, func(a, b Origin) int {
+		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Watcher, b.Watcher))
 	})
-}
-
-// unseen notes that nobody has seen the composed view, whatever it is: while a
-// share was missing it was not shown.
-func (who *presentity) unseen() {
-	if who.last != nil {
-		who.last = &views{own: who.last.own}
-	}
-}
-
-// others are the shares there are, in a fixed order.
-func (who *presentity) others() []pidf.Share {
-	var names []string
-	for name, s := range who.shares {
-		if !s.none {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	out := make([]pidf.Share, 0, len(names))
-	for _, name := range names {
-		out = append(out, pidf.Share{Document: who.shares[name].doc})
+	out := make([]pidf.Share, 0, len(from))
+	for _, origin := range from {
+		// A server that marks nothing: all of it is one publication of its own.
+		out = append(out, pidf.Share{Source: pidf.Source{Publication: "at " + origin.Server}, Document: *who.shares[origin].Document})
 	}
 	return out
 }
 
-// complete says whether the composed view has all it needs.
-func (p *Presence) complete(aor string) bool {
+// began and ended keep the composed view's watchers, so that the shares they need
+// are asked for while somebody watches.
+func (p *Presence) began(s *event.Subscription) {
+	if s.View() == Composed && len(p.needs(s.Resource()).Servers) > 0 {
+		who := p.of(s.Resource())
+		if who.watching == nil {
+			who.watching = map[*event.Subscription]bool{}
+		}
+		who.watching[s] = true
+		p.need(who, s.Watcher())
+	}
+	if p.cfg.Began != nil {
+		p.cfg.Began(s)
+	}
+}
+
+func (p *Presence) ended(s *event.Subscription, reason string) {
+	if who := p.known(s.Resource()); who != nil && who.watching[s] {
+		delete(who.watching, s)
+		p.need(who, s.Watcher())
+		p.tidy(who)
+	}
+	if p.cfg.Ended != nil {
+		p.cfg.Ended(s, reason)
+	}
+}
+
+// need says which shares are needed, if that depends on this watcher.
+func (p *Presence) need(who *presentity, watcher string) {
+	if p.cfg.Need == nil {
+		return
+	}
+	needs := p.needs(who.aor)
+	watchers := map[string]bool{}
+	for s := range who.watching {
+		if needs.Personal {
+			watchers[s.Watcher()] = true
+		} else {
+			watchers[""] = true
+			break
+		}
+	}
+	key := watcher
+	if !needs.Personal {
+		key = ""
+	}
+	if watchers[key] == who.asked[key] {
+		return
+	}
+	who.asked = watchers
+	p.cfg.Need(who.aor, origins(needs, watchers))
+}
+
+func origins(needs Others, watchers map[string]bool) (all []Origin) {
+	for _, server := range needs.Servers {
+		for watcher := range watchers {
+			all = append(all, Origin{Server: server, Watcher: watcher})
+		}
+	}
+	return all
+}
+
+// Placed says that the directory has changed about a presentity, or about what
+// policy her servers go by: the shares she needs are asked for anew. It returns
+// at once.
+func (p *Presence) Placed(presentity string) {
 	if p.cfg.Others == nil {
-		return true
+		return
 	}
-	needed := p.cfg.Others(aor)
-	if len(needed) == 0 {
-		return true
-	}
-	who := p.known(aor)
-	return who != nil && !slices.ContainsFunc(needed, func(server string) bool { return who.shares[server] == nil })
+	p.cfg.Lanes.Do(presentity, func() {
+		who := p.of(presentity)
+		before := p.needs(presentity)
+		who.others = nil
+		needs := p.needs(presentity)
+		defer p.tidy(who)
+		if slices.Equal(before.Servers, needs.Servers) && before.Personal == needs.Personal && len(who.watching) == 0 && len(needs.Servers) == 0 {
+			return
+		}
+		who.watching = map[*event.Subscription]bool{}
+		if len(needs.Servers) > 0 {
+			for _, s := range p.notifier.Subscriptions(presentity) {
+				if s.View() == Composed && s.Package() == Name && s.State() != event.StateTerminated {
+					who.watching[s] = true
+				}
+			}
+		}
+		who.asked = map[string]bool{}
+		for s := range who.watching {
+			if needs.Personal {
+				who.asked[s.Watcher()] = true
+			} else {
+				who.asked[""] = true
+			}
+		}
+		if p.cfg.Need != nil {
+			p.cfg.Need(presentity, origins(needs, who.asked))
+		}
+		who.stale()
+		p.redecide(who)
+		p.tell(who)
+	})
 }

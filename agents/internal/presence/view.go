@@ -2,18 +2,16 @@ package presence
 
 import "presfed/pidf"
 
-// views are a presentity's two documents as her watchers get them, written once
-// for all of them.
-type views struct{ own, composed []byte }
-
-func (v *views) of(name string) []byte {
-	if name == Own {
-		return v.own
-	}
-	return v.composed
+// views are a presentity's documents as her watchers get them, written once for
+// all who see the same.
+type views struct {
+	own      []byte
+	composed map[string][]byte // by the watcher it is for; "": for all
+	shares   pidf.Document     // our own share before any device policy
 }
 
-// look makes the views, unless they stand.
+// look makes the views, unless they stand. Those that are for one watcher alone
+// are made when somebody looks.
 func (p *Presence) look(who *presentity) *views {
 	if who.views == nil {
 		if who.views, who.made = who.made, nil; who.views == nil {
@@ -24,26 +22,62 @@ func (p *Presence) look(who *presentity) *views {
 	return who.views
 }
 
+// viewer is the watcher whom a watcher's composed view is for; "" for all.
+func (p *Presence) viewer(who *presentity, watcher string) string {
+	if p.needs(who.aor).Personal {
+		return watcher
+	}
+	return ""
+}
+
+// composed is the composed view as a watcher sees it.
+func (p *Presence) composed(who *presentity, watcher string) []byte {
+	v, key := p.look(who), p.viewer(who, watcher)
+	view, made := v.composed[key]
+	if !made {
+		view = p.write(who, v.shares, watcher)
+		v.composed[key] = view
+	}
+	return view
+}
+
 // compose writes the views that these publications of hers would make.
 func (p *Presence) compose(who *presentity, publications []*publication) *views {
 	published := make([]pidf.Share, 0, len(publications))
 	for _, pub := range publications {
 		published = append(published, pidf.Share{Document: pub.doc})
 	}
-	own := pidf.Compose(who.aor, published...)
-	others := who.others()
+	v := &views{composed: map[string][]byte{}, shares: pidf.Compose(who.aor, published...)}
+	own := v.shares
+	if p.cfg.Mirror {
+		if others := p.others(who, ""); len(others) > 0 {
+			own, _, _ = pidf.DevicePolicy(own, others...)
+		}
+	}
+	// Another server composes with it: whose everything is goes along.
+	v.own = pidf.Write(own, p.cfg.Dialect)
+	if !p.needs(who.aor).Personal {
+		v.composed[""] = p.write(who, v.shares, "")
+	}
+	return v
+}
+
+// write writes the composed view for a watcher, of our own share and the others'.
+func (p *Presence) write(who *presentity, own pidf.Document, watcher string) []byte {
 	composed := own
-	if len(others) > 0 {
+	if others := p.others(who, watcher); len(others) > 0 {
 		composed = pidf.Compose(who.aor, append([]pidf.Share{{Document: own}}, others...)...)
 	}
-	if p.cfg.Mirror && len(others) > 0 {
-		own, _, _ = pidf.DevicePolicy(own, others...)
+	return pidf.Write(present(who.aor, composed), p.cfg.Dialect)
+}
+
+// size is that of the largest view there is.
+func (v *views) size() int {
+	n := len(v.own)
+	for _, view := range v.composed {
+		n = max(n, len(view))
 	}
-	return &views{
-		// Another server composes with it: whose everything is goes along.
-		own:      pidf.Write(own, p.cfg.Dialect),
-		composed: pidf.Write(present(who.aor, composed), p.cfg.Dialect),
-	}
+	return n
 }
 
 // present is a composed view for a watcher. Someone of whom nothing is known is

@@ -19,8 +19,8 @@ func (p *Presence) decide(s *event.Subscription) (event.Decision, error) {
 	switch treatment {
 	case Allow:
 		d.Verdict = event.Active
-		if s.View() == Composed && !p.complete(s.Resource()) {
-			d.Wait = p.cfg.Wait
+		if s.View() == Composed {
+			p.agreed(s, &d)
 		}
 	case PoliteBlock:
 		d.Verdict = event.Active
@@ -30,20 +30,38 @@ func (p *Presence) decide(s *event.Subscription) (event.Decision, error) {
 	return d, nil
 }
 
+// agreed takes in what the other servers say of a watcher whom our policy allows.
+func (p *Presence) agreed(s *event.Subscription, d *event.Decision) {
+	denied, undecided := p.stand(s.Resource(), s.Watcher())
+	switch {
+	case denied && s.Watcher() != s.Resource():
+		d.Verdict, d.Treatment = event.Rejected, string(Block)
+		return
+	case undecided:
+		d.Verdict, d.Treatment = event.Pending, string(Confirm)
+	}
+	if !p.complete(s.Resource(), s.Watcher()) {
+		d.Wait = p.cfg.Wait
+	}
+}
+
 // body is the document one watcher is shown: each is complete (RFC 3856 section
 // 6.8), so while a share is missing there is none.
 func (p *Presence) body(s *event.Subscription, _ bool, _ uint64) (event.Body, error) {
 	if s.Treatment() != string(Allow) {
 		return event.Body{Bytes: p.absent(s.Resource(), s.View())}, nil
 	}
-	if s.View() == Composed && !p.complete(s.Resource()) {
+	if s.View() == Composed && !p.complete(s.Resource(), s.Watcher()) {
 		return event.Body{}, nil
 	}
 	who := p.known(s.Resource())
 	if who == nil {
 		return event.Body{Bytes: p.absent(s.Resource(), s.View())}, nil
 	}
-	return event.Body{Bytes: p.look(who).of(s.View())}, nil
+	if s.View() == Own {
+		return event.Body{Bytes: p.look(who).own}, nil
+	}
+	return event.Body{Bytes: p.composed(who, s.Watcher())}, nil
 }
 
 // tell lets those watchers know whose view has changed.
@@ -52,12 +70,8 @@ func (p *Presence) tell(who *presentity) {
 		return // nothing has changed since they were made
 	}
 	before := who.last
-	now := p.look(who)
-	changed := func(view string) bool { return before == nil || !bytes.Equal(before.of(view), now.of(view)) }
-	own, composed := changed(Own), changed(Composed) && p.complete(who.aor)
-	if !own && !composed {
-		return
-	}
+	own := before == nil || !bytes.Equal(before.own, p.look(who).own)
+	changed := map[string]bool{} // by the watcher whom the view is for
 	p.notifier.Changed(who.aor, Name, func(s *event.Subscription) bool {
 		if s.Treatment() != string(Allow) {
 			return false
@@ -65,6 +79,16 @@ func (p *Presence) tell(who *presentity) {
 		if s.View() == Own {
 			return own
 		}
-		return composed
+		key := p.viewer(who, s.Watcher())
+		news, known := changed[key]
+		if !known {
+			news = p.complete(who.aor, s.Watcher())
+			if news && before != nil {
+				seen, ok := before.composed[key]
+				news = !ok || !bytes.Equal(seen, p.composed(who, s.Watcher()))
+			}
+			changed[key] = news
+		}
+		return news
 	})
 }

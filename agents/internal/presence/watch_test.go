@@ -84,7 +84,7 @@ func TestOneBlockedPolitelySeesWhatAnAbsentUserShows(t *testing.T) {
 func TestOwnShareAndComposedViewAreApart(t *testing.T) {
 	s := newServer(t, func(cfg *Config) {
 		cfg.Mirror = true
-		cfg.Others = func(string) []string { return []string{"server-b"} }
+		cfg.Others = func(string) Others { return Others{Servers: []string{"server-b"}} }
 	})
 	own, composed := newDevice(t, s), newDevice(t, s)
 	own.watch(atServer, alice)
@@ -95,19 +95,79 @@ func TestOwnShareAndComposedViewAreApart(t *testing.T) {
 	expect(t, own.notice(), "active;expires=3600 sip:a=open away sources")
 	composed.quiet()
 	b := parsed(t, doc("sip:b", "open", ""), "pb")
-	s.p.SetShare(alice, "server-b", &b)
+	s.share("server-b", "", &Share{Document: &b})
 	expect(t, composed.notice(), "active;expires=3600 sip:a=open sip:b=open away")
 	own.quiet()
 	b = parsed(t, doc("sip:b", "open", "do-not-disturb"), "pb")
-	s.p.SetShare(alice, "server-b", &b)
+	s.share("server-b", "", &Share{Document: &b})
 	expect(t, composed.notice(), "active;expires=3600 sip:a=closed sip:b=closed do-not-disturb")
 	// The draft, section 4.2.2.2: closed devices here, her do-not-disturb not.
 	expect(t, own.notice(), "active;expires=3600 sip:a=closed away sources")
-	s.p.SetShare(alice, "server-b", nil) // it cannot be reached
+	s.share("server-b", "", &Share{}) // it cannot be reached
 	expect(t, composed.notice(), "active;expires=3600 sip:a=open away")
 	expect(t, own.notice(), "active;expires=3600 sip:a=open away sources")
-	s.p.DropShare(alice, "server-b")
+	s.share("server-b", "", nil)
 	own.quiet()
+}
+
+// share tells what a server holds of alice, or shows one watcher.
+func (s *server) share(from, watcher string, share *Share) {
+	s.t.Helper()
+	done := make(chan struct{})
+	s.lanes.Do(alice, func() {
+		defer close(done)
+		s.p.SetShare(alice, Origin{Server: from, Watcher: watcher}, share)
+	})
+	<-done
+}
+
+// Where servers have policies of their own each watcher is shown what they show
+// her, nothing before all have agreed, and nothing at all if one denies.
+func TestEachWatchersOwnShare(t *testing.T) {
+	asked := make(chan []Origin, 10)
+	s := newServer(t, func(cfg *Config) {
+		cfg.Others = func(string) Others { return Others{Servers: []string{"server-b"}, Personal: true} }
+		cfg.Need = func(_ string, from []Origin) { asked <- from }
+	})
+	d := newDevice(t, s)
+	d.published(doc("sip:a", "open", "away"))
+	carol := "sip:carol@example.com"
+	d.watch(alice, bob)
+	if got := <-asked; len(got) != 1 || got[0] != (Origin{"server-b", bob}) {
+		t.Errorf("asked for %v", got)
+	}
+	d.quiet()
+	s.clock.Advance(time.Second)
+	expect(t, d.notice(), "pending;expires=3599 nothing")
+	b := parsed(t, doc("sip:b", "open", ""), "pb")
+	s.share("server-b", bob, &Share{Document: &b})
+	expect(t, d.notice(), "active;expires=3599 sip:a=open sip:b=open away")
+	d.watch(alice, carol)
+	if got := <-asked; len(got) != 2 {
+		t.Errorf("asked for %v", got)
+	}
+	less := parsed(t, doc("sip:less", "closed", ""), "pb")
+	s.share("server-b", carol, &Share{Document: &less})
+	expect(t, d.notice(), "active;expires=3600 sip:a=open sip:less=closed away")
+	d.quiet() // bob's is the same
+	s.share("server-b", bob, &Share{Undecided: true})
+	expect(t, d.notice(), "pending;expires=3599 nothing")
+	s.share("server-b", bob, &Share{Denied: true})
+	expect(t, d.notice(), "terminated;reason=rejected nothing")
+	if got := <-asked; len(got) != 1 || got[0].Watcher != carol {
+		t.Errorf("asked for %v", got)
+	}
+	if res := d.call(message.SUBSCRIBE, alice, bob, ""); res.StatusCode != 403 {
+		t.Errorf("denied: %d", res.StatusCode)
+	}
+	s.share("server-b", bob, nil)
+	d.watch(alice, bob, "Expires: 0")
+	<-asked
+	s.share("server-b", bob, &Share{Document: &b})
+	expect(t, d.notice(), "terminated;reason=timeout sip:a=open sip:b=open away")
+	if got := <-asked; len(got) != 1 {
+		t.Errorf("asked for %v", got)
+	}
 }
 
 func parsed(t *testing.T, text, publication string) pidf.Document {
@@ -120,14 +180,14 @@ func parsed(t *testing.T, text, publication string) pidf.Document {
 }
 
 func TestAMissingShareIsNotWaitedForTooLong(t *testing.T) {
-	s := newServer(t, func(cfg *Config) { cfg.Others = func(string) []string { return []string{"server-b"} } })
+	s := newServer(t, func(cfg *Config) { cfg.Others = func(string) Others { return Others{Servers: []string{"server-b"}} } })
 	d := newDevice(t, s)
 	d.published(doc("sip:a", "open", ""))
 	d.watch(alice, bob)
 	d.quiet()
 	s.clock.Advance(time.Second)
 	expect(t, d.notice(), "active;expires=3599 nothing")
-	s.p.SetShare(alice, "server-b", nil)
+	s.share("server-b", "", &Share{})
 	expect(t, d.notice(), "active;expires=3599 sip:a=open")
 }
 

@@ -1,0 +1,87 @@
+package event
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"presfed/agents/internal/clock"
+	"presfed/agents/internal/message"
+)
+
+// A peer that is away is tried by one watch at a time; all hear of it, and all go
+// on once it has answered.
+func TestAPeerThatIsDownIsTriedByOne(t *testing.T) {
+	away := errors.New("nobody listens")
+	var mu sync.Mutex
+	sent, first := 0, []func(*message.Response, error){}
+	up := false
+	manual := clock.NewManual(start)
+	lanes := &Lanes{}
+	s := NewSubscriber(SubscriberConfig{
+		Packages: []string{"presence"}, Lanes: lanes, Clock: manual,
+		Send: func(out Outgoing, done func(*message.Response, error)) {
+			mu.Lock()
+			defer mu.Unlock()
+			sent++
+			switch {
+			case up:
+				done(message.NewResponse(out.Request, 200, "", "far"), nil)
+			case sent == 3 && first != nil: // the first three, once all have asked
+				first = append(first, done)
+				for _, done := range first {
+					done(nil, away)
+				}
+				first = nil
+			case first != nil:
+				first = append(first, done)
+			default:
+				done(nil, away)
+			}
+		},
+	})
+	heard := make(chan string, 100)
+	for _, who := range []string{"a", "b", "c"} {
+		s.Subscribe(Wanted{Package: "presence", URI: "sip:" + who + "@far", From: "<sip:me@near>", Contact: "<sip:me@near>", Peer: "far"},
+			func(w *Watch, u Update) {
+				if errors.Is(u.Err, away) && u.Again == 5*time.Second {
+					heard <- w.Want().URI
+				}
+			})
+	}
+	for range 5 { // the first tells all three, then the others have failed as well
+		<-heard
+	}
+	tried := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		n := sent
+		sent = 0
+		return n
+	}
+	if n := tried(); n != 3 {
+		t.Fatalf("%d tried", n)
+	}
+	for range 4 {
+		manual.Advance(5 * time.Second)
+		<-heard // the one that tried
+		if n := tried(); n != 1 {
+			t.Fatalf("%d tried at once", n)
+		}
+	}
+	mu.Lock()
+	up = true
+	mu.Unlock()
+	manual.Advance(5 * time.Second)
+	waitFor(t, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return sent == 3
+	})
+	if down := s.Down(); len(down) != 0 {
+		t.Errorf("still down: %v", down)
+	}
+	lanes.Close()
+	s.Close()
+}
