@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -164,7 +163,7 @@ func (c Config) checkSharing() error {
 		return &InputError{What: fmt.Sprintf("a share's subscription of %s is too short", c.ShareExpires), Hint: "at least " + minShareExpires.String()}
 	}
 	if c.FirstNotify < 0 || c.ShareGrace < 0 {
-		return errors.Join(&InputError{What: "a time to wait cannot be negative", Hint: "as in --first-notify 1s"})
+		return &InputError{What: "a time to wait cannot be negative", Hint: "as in --first-notify 1s"}
 	}
 	return nil
 }
