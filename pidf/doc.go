@@ -17,7 +17,7 @@
 //
 // Build makes a document from simple facts, Expect compares one with what a
 // flow should show, DevicePolicy closes an own share because of somebody
-// else's do-not-disturb.
+// else's do-not-disturb, Validate says what the schemas would find.
 //
 // A Document is a value: nothing in this package changes one that it was
 // given, and documents that share elements may be read from several

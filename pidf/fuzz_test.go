@@ -18,8 +18,8 @@ var respelled = regexp.MustCompile(`do-not-disturb|available|sc:|servcaps|source
 	`|contact|deviceID|priority|class`)
 
 // FuzzParse: what Parse takes, Write spells in either dialect so that Parse
-// takes it again as the same document; no element is lost on the way, by the
-// count of another reader; nothing takes a second.
+// takes it again as the same document, and valid if it was; no element is lost
+// on the way, by the count of another reader; nothing takes a second.
 func FuzzParse(f *testing.F) {
 	for _, pattern := range []string{"rfc", "drawn", "golden"} {
 		files, _ := filepath.Glob(filepath.Join("testdata", pattern, "*.xml"))
@@ -49,6 +49,13 @@ func FuzzParse(f *testing.F) {
 					t.Fatalf("elements before (-) and after (+):\n%s\n%s", diff, text)
 				}
 			}
+		}
+		found, err := Validate(data, Limits{})
+		if err != nil {
+			t.Fatalf("it is taken, but not to be validated: %v", err)
+		}
+		if written, err := Validate(Write(d, Standard), Limits{Bytes: 16 << 20, Elements: 1 << 20, Attributes: 1 << 20}); err != nil || len(found) == 0 && len(written) > 0 {
+			t.Fatalf("valid, but not when it is written: %v %v\n%s", written, err, Write(d, Standard))
 		}
 		composed := Compose(d.Entity, Share{Source: device("k", 1), Document: d})
 		if !Compose(d.Entity, Share{Document: composed}, Share{Document: composed}).Equal(composed) {

@@ -21,16 +21,15 @@ type node struct {
 }
 
 // binding is one namespace declaration; an empty prefix is the default one.
-type binding struct{ prefix, space string }
+type binding struct {
+	prefix, space string
+	old           bool // space was spelled as before RFC 5196
+}
 
 // lookup finds the namespace that a prefix has at a node.
 func (n *node) lookup(prefix string) (string, bool) {
-	for ; n != nil; n = n.outer {
-		for _, b := range n.decls {
-			if b.prefix == prefix {
-				return b.space, true
-			}
-		}
+	if b, ok := n.declared(prefix); ok {
+		return b.space, true
 	}
 	switch prefix {
 	case "":
@@ -43,6 +42,18 @@ func (n *node) lookup(prefix string) (string, bool) {
 		return NSCaps, true
 	}
 	return "", false
+}
+
+// declared finds the declaration of a prefix at a node or around it.
+func (n *node) declared(prefix string) (binding, bool) {
+	for ; n != nil; n = n.outer {
+		for _, b := range n.decls {
+			if b.prefix == prefix {
+				return b, true
+			}
+		}
+	}
+	return binding{}, false
 }
 
 // path names the node by the local names from the root down.
@@ -178,7 +189,7 @@ func (s *scanner) start(outer *node, tok xml.StartElement) (*node, error) {
 		if a.Name.Space != "xmlns" && rawName(a.Name) != "xmlns" {
 			continue
 		}
-		b := binding{a.Name.Local, normalSpace(a.Value)}
+		b := binding{a.Name.Local, normalSpace(a.Value), a.Value == nsServcaps}
 		if a.Name.Space == "" {
 			b.prefix = ""
 		}
