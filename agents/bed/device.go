@@ -22,6 +22,7 @@ type device struct {
 	mu      sync.Mutex
 	heard   chan struct{} // closed at the next event
 	watched map[string]*watched
+	shown   map[string]bool // whose first message has come, before an answer
 }
 
 type watched struct {
@@ -32,7 +33,7 @@ type watched struct {
 
 func (b *Bed) startDevice(run context.Context, at Device) error {
 	t := &b.options.Topology
-	d := &device{name: at.Name, domain: t.Domain, heard: make(chan struct{}), watched: map[string]*watched{}}
+	d := &device{name: at.Name, domain: t.Domain, heard: make(chan struct{}), watched: map[string]*watched{}, shown: map[string]bool{}}
 	here, media := b.options.addr(at.At, portSIP), b.options.addr(at.At, portMSRP)
 	server, err := b.front(t.home(at))
 	if err != nil {
@@ -75,6 +76,9 @@ func (d *device) hear(e client.Event) {
 		w.document = w.document || e.Body != ""
 		w.over = w.over || e.State == "terminated"
 	}
+	if e.Type == "im" && e.State == "early" {
+		d.shown[e.From] = true
+	}
 	close(d.heard)
 	d.heard = make(chan struct{})
 }
@@ -105,6 +109,8 @@ func (d *device) Register(ctx context.Context) error { return d.client.KeepRegis
 func (d *device) Publish(ctx context.Context, document []byte) error {
 	return d.client.KeepPublished(ctx, client.Publication{Body: document, Expires: lasts})
 }
+
+func (d *device) Unpublish(ctx context.Context) error { return d.client.Unpublish(ctx) }
 
 func (d *device) Watch(ctx context.Context, user string) error {
 	aor := "sip:" + user + "@" + d.domain
@@ -142,7 +148,13 @@ func (d *device) IM(ctx context.Context, user, text string) error {
 
 func (d *device) Reply(ctx context.Context, user, text string) error {
 	var s *client.Session
-	err := d.wait(ctx, "no session with "+user, func() bool { s = d.session(user); return s != nil && s.Established() })
+	err := d.wait(ctx, "no session with "+user, func() bool {
+		s = d.session(user)
+		return s != nil && (s.Established() || d.shown["sip:"+user+"@"+d.domain])
+	})
+	if err == nil && !s.Established() {
+		err = s.Accept(ctx)
+	}
 	if err != nil {
 		return err
 	}

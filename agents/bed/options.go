@@ -1,6 +1,7 @@
 package bed
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,12 +11,14 @@ import (
 	"runtime"
 
 	"presfed/agents/internal/clock"
+	"presfed/routing"
 )
 
 // Options say how a bed is built; the zero value is a bed of its own that leaves
 // nothing behind.
 type Options struct {
-	Topology Topology // who takes part; zero: the participants of the draft
+	Topology Topology      // who takes part; zero: the participants of the draft
+	Model    routing.Model // with a zero Topology: of which of the draft's flows; empty: partitioned
 	// Dir is where directory, certificates and states go, and stay; empty: a new
 	// folder that goes with the bed.
 	Dir string
@@ -52,7 +55,10 @@ func (o *Options) complete() error {
 		o.Clock = clock.System
 	}
 	if o.Topology.Domain == "" {
-		o.Topology = draft()
+		var err error
+		if o.Topology, err = draft(cmp.Or(o.Model, routing.Partitioned)); err != nil {
+			return err
+		}
 	} else if o.Topology.Subnet == "" && !o.Subnet.IsValid() {
 		o.Ports = true
 	}

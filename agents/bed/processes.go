@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"presfed/agents/certs"
@@ -242,5 +243,8 @@ func (p *Processes) Actor(name string) (flow.Actor, error) {
 	if _, server := p.options.Topology.server(name); r == nil || server {
 		return nil, fmt.Errorf("no device is called %s", name)
 	}
-	return &told{control: r.control, name: name, domain: p.options.Topology.Domain, dir: runIn(p.dir)}, nil
+	t := &p.options.Topology
+	i := slices.IndexFunc(t.Devices, func(d Device) bool { return d.Name == name })
+	answer, err := t.Devices[i].answer()
+	return &told{control: r.control, name: name, domain: t.Domain, dir: runIn(p.dir), answer: answer}, err
 }

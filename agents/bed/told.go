@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"presfed/agents/client"
 	"presfed/agents/internal/control"
 )
 
@@ -16,6 +17,7 @@ type told struct {
 	control      *control.Client
 	name, domain string
 	dir          string // for documents
+	answer       client.Answer
 }
 
 func (d *told) do(ctx context.Context, format string, args ...any) error {
@@ -46,6 +48,8 @@ func (d *told) Publish(ctx context.Context, document []byte) error {
 	return d.do(ctx, "publish %s", path)
 }
 
+func (d *told) Unpublish(ctx context.Context) error { return d.do(ctx, "unpublish") }
+
 func (d *told) Watch(ctx context.Context, user string) error {
 	if err := d.do(ctx, "watch %s", d.aor(user)); err != nil {
 		return err
@@ -65,6 +69,12 @@ func (d *told) IM(ctx context.Context, user, text string) error {
 }
 
 func (d *told) Reply(ctx context.Context, user, text string) error {
+	if d.answer == "early" {
+		if err := d.wait(ctx, "im from="+d.aor(user)+" state=early"); err != nil {
+			return err
+		}
+		return d.do(ctx, "reply %s", text)
+	}
 	if err := d.wait(ctx, "session peer="+d.aor(user)+" state=established"); err != nil {
 		return err
 	}

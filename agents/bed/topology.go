@@ -3,7 +3,7 @@ package bed
 import (
 	"bytes"
 	"cmp"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"io"
@@ -52,15 +52,27 @@ type User struct {
 type Device struct {
 	Name         string `yaml:"name"`
 	User         string `yaml:"user"`
+	Server       string `yaml:"server,omitempty"` // the one it speaks to; empty: the first that serves its user
 	At           byte   `yaml:"at"`
 	Answer       string `yaml:"answer,omitempty"`       // as presfed agent --answer; empty: ring
 	Capabilities string `yaml:"capabilities,omitempty"` // of its Contact; empty: those of a device for messages
 }
 
-// Example is the topology file that the draft's partitioned flows are drawn on.
-//
-//go:embed example.yaml
-var Example []byte
+//go:embed examples
+var examples embed.FS
+
+// Models are those that there is an Example of.
+var Models = []routing.Model{routing.Partitioned, routing.Hierarchical, routing.Peer}
+
+// Example is the topology file that the draft's flows of a model are drawn on.
+// The addresses of several stand beside each other in one subnet.
+func Example(model routing.Model) ([]byte, error) {
+	text, err := examples.ReadFile("examples/" + string(model) + ".yaml")
+	if err != nil {
+		return nil, fmt.Errorf("there is no example of a bed that is %q", model)
+	}
+	return text, nil
+}
 
 // maxTopology bounds a topology file.
 const maxTopology = 1 << 20
@@ -99,14 +111,15 @@ func ParseTopology(text []byte) (t Topology, err error) {
 	return t, err
 }
 
-// draft is Example; subnets are for who starts it to choose.
-func draft() Topology {
-	t, err := ParseTopology(Example)
+// draft is the Example of a model; subnets are for who starts it to choose.
+func draft(model routing.Model) (Topology, error) {
+	text, err := Example(model)
 	if err != nil {
-		panic(err) // a test reads it
+		return Topology{}, err
 	}
+	t, err := ParseTopology(text)
 	t.Subnet = ""
-	return t
+	return t, err
 }
 
 // check finds what could not be built.
@@ -149,8 +162,12 @@ func (t *Topology) check() error {
 		if err := participant(d.Name, d.At); err != nil {
 			return err
 		}
-		if u, ok := t.user(d.User); !ok || len(u.Servers) == 0 {
+		u, ok := t.user(d.User)
+		if !ok || len(u.Servers) == 0 {
 			return fmt.Errorf("%s: there is no user %q", d.Name, d.User)
+		}
+		if d.Server != "" && !slices.Contains(u.Servers, d.Server) {
+			return fmt.Errorf("%s: %s does not serve %s", d.Name, d.Server, d.User)
 		}
 		if _, err := d.answer(); err != nil {
 			return fmt.Errorf("%s: %w", d.Name, err)
@@ -221,10 +238,10 @@ func (t *Topology) user(name string) (User, bool) {
 	return t.Users[i], true
 }
 
-// home is the server that a device speaks to: the first that serves its user.
+// home is the server that a device speaks to.
 func (t *Topology) home(d Device) string {
 	u, _ := t.user(d.User)
-	return u.Servers[0]
+	return cmp.Or(d.Server, u.Servers[0])
 }
 
 // order is every participant, servers first.

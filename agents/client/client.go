@@ -225,7 +225,7 @@ func (c *Client) Close(ctx context.Context) error {
 	c.mu.Unlock()
 	watched := c.Subscriptions()
 	var errs []error
-	for _, end := range append(ends, c.unpublish) {
+	for _, end := range append(ends, c.Unpublish) {
 		errs = append(errs, end(ctx))
 	}
 	last, cancel := context.WithTimeout(ctx, lastNotify)

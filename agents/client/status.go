@@ -74,9 +74,9 @@ type published struct {
 	kept  *kept
 }
 
-// unpublish removes a publication that is kept. One that the server has lost
-// is removed already.
-func (c *Client) unpublish(ctx context.Context) error {
+// Unpublish removes the publication that is kept, if there is one. One that the
+// server has lost is removed already.
+func (c *Client) Unpublish(ctx context.Context) error {
 	c.mu.Lock()
 	p := c.published
 	c.published = nil

@@ -2,6 +2,11 @@ package flow
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"presfed/agents/internal/wire"
 )
@@ -23,13 +28,16 @@ type Actor interface {
 	Register(ctx context.Context) error
 	// Publish puts a presence document in the place of the one before.
 	Publish(ctx context.Context, document []byte) error
+	// Unpublish takes back what Publish published, if anything.
+	Unpublish(ctx context.Context) error
 	// Watch returns when the first document is there.
 	Watch(ctx context.Context, user string) error
 	// Unwatch ends what Watch began, and returns when the last NOTIFY is there.
 	Unwatch(ctx context.Context, user string) error
-	// IM begins a session with its first message.
+	// IM begins a session with its first message, and returns when it was answered.
 	IM(ctx context.Context, user, text string) error
-	// Reply sends a message in the session that the user has begun, or will.
+	// Reply sends a message in the session that the user has begun, or will; it is
+	// the answer of a device that rings.
 	Reply(ctx context.Context, user, text string) error
 	// Bye ends the session with the user.
 	Bye(ctx context.Context, user string) error
@@ -57,5 +65,32 @@ func parts(list ...part) part {
 			}
 		}
 		return nil
+	}
+}
+
+// beside has the first part go on while the other is done.
+func beside(first, other part) part {
+	return func(ctx context.Context, r *Runner) error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return first(ctx, r) })
+		group.Go(func() error { return other(ctx, r) })
+		return group.Wait()
+	}
+}
+
+// seen waits until messages of the flow that runs have been recorded.
+func seen(f ...string) part {
+	return func(ctx context.Context, r *Runner) error {
+		for {
+			records, more := r.records()
+			missing := Judge(r.flow, r.stage.Facts(), records, r.begin).Verdict.Missing
+			missing = slices.DeleteFunc(missing, func(m string) bool { return !slices.Contains(f, m) })
+			if len(missing) == 0 {
+				return nil
+			}
+			if err := r.more(ctx, more); err != nil {
+				return fmt.Errorf("%s: not seen: %w", strings.Join(missing, ", "), err)
+			}
+		}
 	}
 }

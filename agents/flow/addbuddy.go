@@ -26,6 +26,6 @@ func addBuddy() Flow {
 			one("F6", recordRoute(ServerA)),
 			document("F6", bobsDocument("available", "I am Active", "open")),
 		),
-		prepare: parts(partitioned, ignores), act: watches,
+		prepare: parts(partitioned, ignores(AlicePC, "bob")), act: watches(AlicePC, "bob"),
 	})
 }

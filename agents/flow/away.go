@@ -12,7 +12,7 @@ func away() Flow {
 			document("F3", bobsDocument("away", "I am Away from my computer now", "open")),
 			document("F4", bobsDocument("away", "I am Away from my computer now", "open")),
 		),
-		standing: watching, prepare: parts(partitioned, watches), act: bobIs(pidf.StatusAway, "I am Away from my computer now"),
+		standing: watching, prepare: parts(partitioned, watches(AlicePC, "bob")), act: bobIs(pidf.StatusAway, "I am Away from my computer now"),
 	})
 }
 

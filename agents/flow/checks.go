@@ -40,6 +40,45 @@ func requestURI(user, server string) maker {
 	}
 }
 
+// uploads asks that a user's own state goes to her server: in its form, as drawn,
+// or in the domain's, as clients write it.
+func uploads(user, server string) maker {
+	return func(f string) Check {
+		return Check{F: f, Name: "Request-URI is " + user + "@" + server + ", or @domain", Source: "; RFC 3903 section 4.1",
+			holds: func(e *evidence, s *side) (bool, string) {
+				uri := s.requestURI()
+				return uri.User == user && (e.facts.isHost(server, uri.Host) || strings.EqualFold(uri.Host, e.facts.Domain)), uri.String()
+			}}
+	}
+}
+
+// from asks whom a subscription is of: a user, or a server's own for her.
+func from(user, server string) maker {
+	where := server
+	if where == "" {
+		where = "domain"
+	}
+	return func(f string) Check {
+		return Check{F: f, Name: "From is " + user + "@" + where, Source: "; RFC 3261 section 20.20",
+			holds: func(e *evidence, s *side) (bool, string) {
+				a, err := message.ParseAddress(s.get("From"))
+				right := err == nil && strings.EqualFold(a.URI.Host, e.facts.Domain)
+				if server != "" {
+					right = err == nil && e.facts.isHost(server, a.URI.Host)
+				}
+				return right && a.URI.User == user, s.get("From")
+			}}
+	}
+}
+
+// routeTo asks that a request is led to a server that its Request-URI does not
+// name.
+func routeTo(server string) maker {
+	return func(f string) Check {
+		return Check{F: f, Name: "Route names " + server, Source: "; RFC 3261 section 16.6 step 6", holds: firstHost("Route", server)}
+	}
+}
+
 // recordRoute asks that a server has put itself first in the route to come.
 func recordRoute(server string) maker {
 	return func(f string) Check {
@@ -164,18 +203,25 @@ func pathOf(device string) maker {
 				if len(paths) != 1 {
 					return false, fmt.Sprintf("%d paths", len(paths))
 				}
-				_, rest, _ := strings.Cut(paths[0], "://")
-				authority, _, _ := strings.Cut(rest, "/")
-				authority = authority[strings.LastIndexByte(authority, '@')+1:]
-				at, err := netip.ParseAddrPort(authority)
-				return err == nil && e.facts.isAddr(device, at.Addr()), paths[0]
+				return e.facts.endsAt(device, paths[0]), paths[0]
 			}}
 	}
 }
 
+// endsAt tells whether an MSRP path of one URI leads to a device.
+func (f *Facts) endsAt(device, path string) bool {
+	_, rest, _ := strings.Cut(path, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	authority = authority[strings.LastIndexByte(authority, '@')+1:]
+	at, err := netip.ParseAddrPort(authority)
+	return err == nil && f.isAddr(device, at.Addr())
+}
+
 // sdp is what follows prefix on the lines of the body.
-func (s *side) sdp(prefix string) (out []string) {
-	for line := range strings.Lines(string(s.body())) {
+func (s *side) sdp(prefix string) []string { return sdpLines(s.body(), prefix) }
+
+func sdpLines(body []byte, prefix string) (out []string) {
+	for line := range strings.Lines(string(body)) {
 		if rest, ok := strings.CutPrefix(strings.TrimRight(line, "\r\n"), prefix); ok {
 			out = append(out, rest)
 		}

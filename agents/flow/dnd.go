@@ -13,6 +13,6 @@ func doNotDisturb() Flow {
 			document("F3", bobsDocument("do-not-disturb", "", "closed")),
 			document("F4", bobsDocument("do-not-disturb", "", "closed")),
 		),
-		standing: watching, prepare: parts(partitioned, watches), act: bobIs(pidf.StatusDND, ""),
+		standing: watching, prepare: parts(partitioned, watches(AlicePC, "bob")), act: bobIs(pidf.StatusDND, ""),
 	})
 }

@@ -8,40 +8,32 @@ import (
 	"presfed/pidf"
 )
 
-// bobsDocument is what a partitioned Bob shows: a PC for text, and a desk phone.
-func bobsDocument(activity, note string, basic pidf.Basic) pidf.Expect {
-	tuple := func(id string, priority float64, contact string, capabilities ...string) pidf.ExpectTuple {
-		return pidf.ExpectTuple{ID: id, Capabilities: capabilities, Basic: basic, Priority: &priority, Contact: contact}
-	}
-	return pidf.Expect{
-		Entity: "bob", Match: pidf.MatchEqual,
-		Person: &pidf.ExpectPerson{Activities: []string{activity}, Note: note},
-		Tuples: []pidf.ExpectTuple{
-			tuple("frh78", 0.5, "sip:bob@example.com", "text", "text/plain"),
-			tuple("fahsaf-hfes-89saf", 0.4, "sip:89991234@64.102.193.98", "audio"),
-		},
-	}
-}
-
 // document asks a message for a document, in checks that do not overlap: of whom
 // it is, the person, the tuples.
 func document(f string, want pidf.Expect) []Check {
-	person := "person is " + strings.Join(want.Person.Activities, ", ")
-	if want.Person.Note != "" {
-		person += ", \"" + want.Person.Note + "\""
+	part := func(name, kind string) Check {
+		return Check{F: f, Name: name, Source: ", the document of " + f + "; RFC 3863, RFC 4479, RFC 4480", holds: compares(want, kind), want: &want}
+	}
+	checks := []Check{part("document is of "+want.Entity, "entity")}
+	if p := want.Person; p != nil {
+		person := "person is " + strings.Join(p.Activities, ", ")
+		if p.Note != "" {
+			person += ", \"" + p.Note + "\""
+		}
+		if p.Class != "" {
+			person += ", class " + p.Class
+		}
+		checks = append(checks, part(person, "person"))
 	}
 	var tuples []string
 	for _, t := range want.Tuples {
 		tuples = append(tuples, strings.Join(t.Capabilities, "+")+" "+string(t.Basic))
 	}
-	part := func(name, kind string) Check {
-		return Check{F: f, Name: name, Source: ", the document of " + f + "; RFC 3863, RFC 4479, RFC 4480", holds: compares(want, kind)}
+	verb := "are "
+	if want.Match == pidf.MatchContains {
+		verb = "include "
 	}
-	return []Check{
-		part("document is of "+want.Entity, "entity"),
-		part(person, "person"),
-		part("tuples are "+strings.Join(tuples, ", "), "tuple"),
-	}
+	return append(checks, part("tuples "+verb+strings.Join(tuples, ", "), "tuple"))
 }
 
 // compares judges the differences whose place begins with kind.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"presfed/agents/internal/message"
+	"presfed/agents/internal/wire"
 	"presfed/agents/trace"
 )
 
@@ -31,6 +32,15 @@ func (f *Facts) participant(name string) Participant {
 		return Participant{Name: name}
 	}
 	return f.Participants[i]
+}
+
+// host is a participant's address as a URI has it; the domain where none is
+// known.
+func (f *Facts) host(name string) string {
+	if p := f.participant(name); len(p.Addresses) > 0 {
+		return p.Addresses[0].Addr().String()
+	}
+	return f.Domain
 }
 
 // isHost tells whether host names a server: by name, or by address.
@@ -68,16 +78,20 @@ type observed struct {
 
 // side is a message as one socket recorded it.
 type side struct {
-	message message.Message // nil if it cannot be read
+	message message.Message // nil if it cannot be read, or is MSRP
 	broken  string          // why
+	raw     []byte
 }
 
-func read(raw []byte) side {
+func read(protocol wire.Protocol, raw []byte) side {
+	if protocol == wire.MSRP {
+		return side{broken: "MSRP", raw: raw}
+	}
 	m, err := message.Parse(raw, message.DefaultLimits)
 	if m == nil && err != nil {
-		return side{broken: err.Error()}
+		return side{broken: err.Error(), raw: raw}
 	}
-	return side{message: m}
+	return side{message: m, raw: raw}
 }
 
 // last is the message as it arrived.

@@ -2,10 +2,11 @@ package flow
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"presfed/agents/internal/wire"
+	"presfed/pidf"
+	"presfed/routing"
 )
 
 // The participants that flows draw.
@@ -16,6 +17,7 @@ const (
 	AlicePhone = "alice-phone"
 	BobPC      = "bob-pc"
 	BobPhone   = "bob-phone"
+	Calendar   = "calendar" // the feeder of Alice's
 )
 
 // Flow is one call flow.
@@ -23,14 +25,15 @@ type Flow struct {
 	ID       string // the draft's section, 4.1.1
 	Slug     string
 	Title    string
-	Model    string // of the users' placement: partitioned, unioned ...
+	Model    string // of the users' placement: partitioned, peer, "hierarchical, root server-a"
 	Needs    string // what stands before the flow; its messages are set-up
 	Messages []Message
 	Checks   []Check
 
 	// standing are dialogs that the set-up opened and the flow goes on in.
 	standing []standing
-	prepare  part // makes true what Needs says
+	aside    []aside // what happens beside the flow and is not drawn
+	prepare  part    // makes true what Needs says
 	act      part
 }
 
@@ -55,6 +58,15 @@ type Message struct {
 // standing is a dialog that a request of the set-up opened.
 type standing struct{ dialog, from, to, method string }
 
+// Bed is the model of the bed that the flow runs on.
+func (f Flow) Bed() routing.Model {
+	model, _, _ := strings.Cut(f.Model, ",")
+	return routing.Model(model)
+}
+
+// aside is a request, with its responses, that a flow says happens undrawn.
+type aside struct{ from, to, method string }
+
 // Check is one thing that must hold of one message.
 type Check struct {
 	F      string
@@ -65,56 +77,29 @@ type Check struct {
 	// received if that is something else.
 	holds func(*evidence, *side) (ok bool, got string)
 	also  string // another message that it looks at
+	want  *pidf.Expect
 }
 
 // List is every flow, in the draft's order.
-func List() []Flow { return []Flow{addBuddy(), away(), doNotDisturb(), instantMessage()} }
+func List() []Flow { return all()[:4] }
+
+// all has those that List is still to have.
+func all() []Flow {
+	return []Flow{
+		addBuddy(), away(), doNotDisturb(), instantMessage(),
+		login(), rootAddBuddy(), meeting(), rootIM(),
+		peerAddBuddy(), peerDND(), peerIM(),
+	}
+}
 
 // Show is the flow with that id or slug.
 func Show(id string) (Flow, bool) {
-	flows := List()
+	flows := all()
 	i := slices.IndexFunc(flows, func(f Flow) bool { return f.ID == id || f.Slug == id })
 	if i < 0 {
 		return Flow{}, false
 	}
 	return flows[i], true
-}
-
-// option says more of an arrow.
-type option func(*Message)
-
-// arrow is a SIP message from hop to hop.
-func arrow(f, from, to, what string, options ...option) Message {
-	m := Message{F: f, From: from, To: to, Protocol: wire.SIP, What: what, method: what}
-	if code, method, found := strings.Cut(what, " "); found {
-		m.method = method
-		m.status, _ = strconv.Atoi(code)
-	}
-	for _, o := range options {
-		o(&m)
-	}
-	return m
-}
-
-func opens(dialog string) option  { return func(m *Message) { m.dialog, m.opens = dialog, true } }
-func within(dialog string) option { return func(m *Message) { m.dialog = dialog } }
-func note(s string) option        { return func(m *Message) { m.Note = s } }
-func after(f ...string) option    { return func(m *Message) { m.After = f } }
-func msrp(m *Message)             { m.Protocol = wire.MSRP }
-
-// answers: a response to f, which it follows.
-func answers(f string) option {
-	return func(m *Message) { m.of, m.After = f, []string{f} }
-}
-
-// passes: f, sent on by a proxy.
-func passes(f string) option {
-	return func(m *Message) { m.passes, m.After = f, []string{f} }
-}
-
-// relays: the response that came as f, which answers the request of.
-func relays(f, of string) option {
-	return func(m *Message) { m.passes, m.of, m.After = f, of, []string{f} }
 }
 
 // build completes a flow: what every message is asked, and the dialogs of
@@ -123,7 +108,7 @@ func build(f Flow) Flow {
 	dialogs := map[string]string{}
 	for i := range f.Messages {
 		m := &f.Messages[i]
-		for _, other := range []string{m.of, m.passes} {
+		for _, other := range []string{m.passes, m.of} { // what passes keeps its own To tag
 			if m.dialog == "" {
 				m.dialog = dialogs[other]
 			}

@@ -38,7 +38,7 @@ func instantMessage() Flow {
 		prepare: registered(AlicePC, BobPC, BobPhone),
 		act: parts(
 			act(AlicePC, func(ctx context.Context, a Actor) error { return a.IM(ctx, "bob", "R u there") }),
-			act(BobPC, func(ctx context.Context, a Actor) error { return a.Reply(ctx, "alice", "Yes, I am here") }),
+			act(BobPC, func(ctx context.Context, a Actor) error { return a.Reply(ctx, "alice", yes) }),
 			act(AlicePC, func(ctx context.Context, a Actor) error { return a.Bye(ctx, "bob") }),
 		),
 	})

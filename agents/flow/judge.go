@@ -17,6 +17,7 @@ func Judge(f Flow, facts Facts, records []wire.Record, begin time.Time) Result {
 	class := undrawn(messages, begin)
 	m := match(f, messages, class, begin)
 	m.bodiless()
+	m.aside(f)
 	r := Result{Participants: participants(facts.Participants)}
 	v := &r.Verdict
 	*v = Verdict{Type: "verdict", Flow: f.ID, Missing: []string{}, Unexpected: []string{}, OutOfOrder: []string{}}
@@ -67,6 +68,23 @@ func (m *matcher) bodiless() {
 			m.class[o] = Setup
 			asked[hop{o.To, o.From, o.Branch}] = true
 		} else if asked[hop{o.From, o.To, o.Branch}] {
+			m.class[o] = Setup
+		}
+	}
+}
+
+// aside puts aside what the flow says happens undrawn: requests from one
+// participant to another, and their responses.
+func (m *matcher) aside(f Flow) {
+	for _, o := range m.messages {
+		if _, final := m.class[o]; final || m.taken[o] != "" || o.Protocol != wire.SIP {
+			continue
+		}
+		from, to := o.From, o.To
+		if o.Status != 0 {
+			from, to = to, from
+		}
+		if slices.Contains(f.aside, aside{from, to, o.Method}) {
 			m.class[o] = Setup
 		}
 	}

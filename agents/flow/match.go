@@ -131,7 +131,7 @@ func (m *matcher) learn(want Message, o *observed) {
 	switch {
 	case o.Method == "NOTIFY" && o.Status == 0:
 		t.callee = o.FromTag
-	case o.Method == "INVITE" && o.Status/100 == 2:
+	case o.Method == "INVITE" && o.Status > 100 && o.Status < 300: // each branch of a fork has a dialog of its own
 		t.callee = o.ToTag
 	}
 }

@@ -50,14 +50,12 @@ func observe(records []wire.Record, facts *Facts) []*observed {
 		if gone[o] {
 			continue
 		}
-		if o.Protocol == wire.SIP {
-			o.sides = []side{read(o.Raw)}
-			if o.Sent != nil {
-				o.sides[0] = read(o.Sent.Raw)
-			}
-			if o.changed() {
-				o.sides = append(o.sides, read(o.Received.Raw))
-			}
+		o.sides = []side{read(o.Protocol, o.Raw)}
+		if o.Sent != nil {
+			o.sides[0] = read(o.Protocol, o.Sent.Raw)
+		}
+		if o.changed() {
+			o.sides = append(o.sides, read(o.Protocol, o.Received.Raw))
 		}
 		kept = append(kept, o)
 	}

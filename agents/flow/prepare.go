@@ -40,34 +40,69 @@ func says(name string, document func(Facts) pidf.Facts) part {
 	}
 }
 
-// watches and ignores say whether Alice's PC watches Bob.
-func watches(ctx context.Context, r *Runner) error { return setWatch(ctx, r, true) }
+// silent has a device take back what it has published.
+func silent(name string) part {
+	return func(ctx context.Context, r *Runner) error {
+		if document, once := r.published[name]; !once || document == nothing {
+			return nil
+		}
+		err := act(name, func(ctx context.Context, a Actor) error { return a.Unpublish(ctx) })(ctx, r)
+		if err == nil {
+			r.published[name] = nothing
+		}
+		return err
+	}
+}
 
-func ignores(ctx context.Context, r *Runner) error { return setWatch(ctx, r, false) }
+// nothing is what a device has published that has taken it back.
+const nothing = "-"
 
-func setWatch(ctx context.Context, r *Runner, want bool) error {
-	if r.watching == want {
+// watch is a device that watches a user.
+type watch struct{ device, user string }
+
+// watches and ignores say whether a device watches a user.
+func watches(device, user string) part { return setWatch(watch{device, user}, true) }
+
+func ignores(device, user string) part { return setWatch(watch{device, user}, false) }
+
+func setWatch(w watch, want bool) part {
+	return func(ctx context.Context, r *Runner) error {
+		if _, is := r.watching[w]; is == want {
+			return nil
+		}
+		began := 0
+		if want {
+			// Both halves of every message before must be there to be counted.
+			records, err := r.settle(ctx, answered)
+			if err != nil {
+				return err
+			}
+			began = r.base + len(records)
+		}
+		err := act(w.device, func(ctx context.Context, a Actor) error {
+			if want {
+				return a.Watch(ctx, w.user)
+			}
+			return a.Unwatch(ctx, w.user)
+		})(ctx, r)
+		switch {
+		case err != nil:
+		case want:
+			r.watching[w] = began
+		default:
+			delete(r.watching, w)
+		}
+		return err
+	}
+}
+
+// hungUp ends the session that a call of Bob's has left.
+func hungUp(ctx context.Context, r *Runner) error {
+	if !r.talking {
 		return nil
 	}
-	const bob = "bob"
-	if want {
-		// Both halves of every message before must be there to be counted.
-		records, err := r.settle(ctx, answered)
-		if err != nil {
-			return err
-		}
-		r.watched = r.base + len(records)
-	}
-	err := act(AlicePC, func(ctx context.Context, a Actor) error {
-		if want {
-			return a.Watch(ctx, bob)
-		}
-		return a.Unwatch(ctx, bob)
-	})(ctx, r)
-	if err == nil {
-		r.watching = want
-	}
-	return err
+	r.talking = false
+	return act(BobPC, func(ctx context.Context, a Actor) error { return a.Bye(ctx, "alice") })(ctx, r)
 }
 
 // bobIs is the status of Bob's PC.
@@ -82,18 +117,48 @@ func bobIs(status pidf.Status, note string) part {
 
 // deskPhone is what Bob's phone says: that it is there.
 var deskPhone = says(BobPhone, func(f Facts) pidf.Facts {
-	host := f.Domain
-	if phone := f.participant(BobPhone); len(phone.Addresses) > 0 {
-		host = phone.Addresses[0].Addr().String()
-	}
 	return pidf.Facts{Entity: "sip:bob@" + f.Domain, Status: pidf.StatusOpen, NoPerson: true, Services: []pidf.Service{
-		{ID: "fahsaf-hfes-89saf", Contact: "sip:89991234@" + host, Priority: priority(0.4), Capabilities: []string{"audio"}},
+		{ID: "fahsaf-hfes-89saf", Contact: "sip:89991234@" + f.host(BobPhone), Priority: priority(0.4), Capabilities: []string{"audio"}},
 	}}
 })
 
 // partitioned is Alice on server-a with her PC, and Bob on server-b with both of
 // his devices, available.
 var partitioned = parts(registered(AlicePC, BobPC, BobPhone), bobIs(pidf.StatusOpen, "I am Active"), deskPhone)
+
+// aliceIs is the status of Alice's PC, where somebody types.
+func aliceIs(status pidf.Status, note string) part {
+	return says(AlicePC, func(f Facts) pidf.Facts {
+		alice := "sip:alice@" + f.Domain
+		return pidf.Facts{Entity: alice, Status: status, Note: note, Lang: "en", PersonID: "p1", Services: []pidf.Service{
+			{ID: "0983wqh", Contact: alice, Priority: priority(0.5), Capabilities: []string{"text", "text/plain"}, UserInput: "active"},
+		}}
+	})
+}
+
+// phoneIs says whether Alice's phone takes calls; it takes messages.
+func phoneIs(voice pidf.Basic) part {
+	return says(AlicePhone, func(f Facts) pidf.Facts {
+		alice := "sip:alice@" + f.Domain
+		return pidf.Facts{Entity: alice, Status: pidf.StatusOpen, NoPerson: true, Services: []pidf.Service{
+			{ID: "fabfa341", Contact: "sip:85551234@" + f.host(AlicePhone), Priority: priority(0.8), Capabilities: []string{"audio"}, Basic: voice},
+			{ID: "frh78", Contact: alice, Priority: priority(0.5), Capabilities: []string{"text", "text/plain"}},
+		}}
+	})
+}
+
+// meets is what Alice's calendar says when a meeting has begun.
+func meets(note string) part {
+	return says(Calendar, func(f Facts) pidf.Facts {
+		return pidf.Facts{Entity: "sip:alice@" + f.Domain, Status: pidf.StatusBusy, Note: note, Class: pidf.ClassCalendar, PersonID: "calendar"}
+	})
+}
+
+// alicePublished is Alice on both servers, a device on each, available.
+var alicePublished = parts(registered(AlicePC, AlicePhone), phoneIs(pidf.Open), aliceIs(pidf.StatusOpen, "I am Active"))
+
+// loggedIn is what 4.2.1.1 leaves behind, with Bob on his PC.
+var loggedIn = parts(alicePublished, silent(Calendar), watches(AlicePC, "alice"), registered(BobPC))
 
 func priority(q float64) pidf.Priority {
 	p, _ := pidf.NewPriority(q) // the zero value, none, for what is no priority

@@ -28,10 +28,12 @@ type Runner struct {
 
 	registered map[string]bool
 	published  map[string]string
-	watching   bool
+	watching   map[watch]int // records when it began
+	talking    bool          // Bob has called Alice
 
+	flow     Flow // the one that runs, and since when
+	begin    time.Time
 	base     int       // records that no further flow has to look at
-	watched  int       // records when the subscription that stands began
 	reported time.Time // messages before it are in earlier results
 }
 
@@ -46,7 +48,7 @@ func NewRunner(stage Stage, s Settings) *Runner {
 	if s.Clock == nil {
 		s.Clock = clock.System
 	}
-	return &Runner{stage: stage, settings: s, registered: map[string]bool{}, published: map[string]string{}}
+	return &Runner{stage: stage, settings: s, registered: map[string]bool{}, published: map[string]string{}, watching: map[watch]int{}}
 }
 
 // Run sets up what the flow needs, has its actors act, and judges. An error
@@ -58,6 +60,7 @@ func (r *Runner) Run(ctx context.Context, f Flow) (Result, error) {
 		return Result{}, err
 	}
 	begin := r.settings.Clock.Now()
+	r.flow, r.begin = f, begin
 	facts := r.stage.Facts()
 	acting, cancel := context.WithTimeout(ctx, r.settings.Timeout)
 	defer cancel()
@@ -87,12 +90,12 @@ func (r *Runner) records() ([]wire.Record, <-chan struct{}) {
 	return all[min(r.base, len(all)):], more
 }
 
-// forget has records that are in a result count no more, but for those of the
-// subscription that stands.
+// forget has records that are in a result count no more, but for those since the
+// first subscription that stands.
 func (r *Runner) forget(seen int) {
 	r.base += seen
-	if r.watching {
-		r.base = r.watched
+	for _, began := range r.watching {
+		r.base = min(r.base, began)
 	}
 }
 
@@ -139,11 +142,33 @@ func (r *Runner) settle(ctx context.Context, wanted func([]wire.Record) bool) ([
 			return records, nil
 		case <-more:
 		case <-ctx.Done():
-			return records, context.Cause(ctx)
 		}
 		if timer != nil {
 			timer.Stop()
 		}
+		if err := r.more(ctx, more); err != nil {
+			return records, err
+		}
+	}
+}
+
+// together is how long records are gathered before they are looked at again.
+const together = 5 * time.Millisecond
+
+// more waits for further records, and a little for those that come with them.
+func (r *Runner) more(ctx context.Context, more <-chan struct{}) error {
+	select {
+	case <-more:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	over := make(chan struct{})
+	defer r.settings.Clock.AfterFunc(together, func() { close(over) }).Stop()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

@@ -30,6 +30,7 @@ func agentCommands() []agentCommand {
 		{"register", "", "register, if --no-register left it out", 0, (*agent).register},
 		{"status", "WORD [NOTE]", "publish open, closed, away, busy or dnd", 1, (*agent).status},
 		{"publish", "FILE", "publish a presence document", 1, (*agent).publish},
+		{"unpublish", "", "take back what was published", 0, (*agent).unpublish},
 		{"watch", "TARGET", "subscribe to a user's presence", 1, (*agent).watch},
 		{"unwatch", "TARGET", "end that subscription", 1, (*agent).unwatch},
 		{"list", "", "who is watched, the buddy list, the sessions", 0, (*agent).list},
@@ -147,6 +148,8 @@ func (a *agent) publish(ctx context.Context, args []string) error {
 	}
 	return a.device.KeepPublished(ctx, client.Publication{Body: body, Expires: a.opts.expires})
 }
+
+func (a *agent) unpublish(ctx context.Context, _ []string) error { return a.device.Unpublish(ctx) }
 
 func (a *agent) watch(ctx context.Context, args []string) error {
 	if a.subscription(args[0]) != nil {

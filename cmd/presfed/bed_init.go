@@ -11,21 +11,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"presfed/agents/bed"
+	"presfed/routing"
 )
 
 type bedInitOptions struct {
-	con  *console
-	file string
+	con   *console
+	file  string
+	model string
 }
 
 func newBedInitCmd(con *console, run func(context.Context, bedInitOptions) error) *cobra.Command {
 	opts := bedInitOptions{con: con, file: bedFile}
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "init [FILE]",
 		Short: "Write an example topology to begin with",
-		Long: `Writes the topology of the draft's partitioned flows to FILE (default: bed.yaml):
-the servers, the users, who serves them and whom they let in, the devices. Change
-it, then presfed bed up. A file that is there is left alone.`,
+		Long: `Writes a topology that the draft's flows run on to FILE (default: bed.yaml): the
+servers, the users, who serves them and whom they let in, the devices. Change it,
+then presfed bed up. A file that is there is left alone.
+
+Partitioned: Alice is on server-a, Bob on server-b. Hierarchical and peer: Alice
+is on both, with her PC on server-a and her phone on server-b.`,
 		Args: takes("[FILE]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -34,9 +39,15 @@ it, then presfed bed up. A file that is there is left alone.`,
 			return run(cmd.Context(), opts)
 		},
 	}
+	cmd.Flags().StringVar(&opts.model, "model", string(routing.Partitioned), "how Alice is served: `partitioned`, hierarchical or peer")
+	return cmd
 }
 
 func runBedInit(_ context.Context, opts bedInitOptions) error {
+	example, err := bed.Example(routing.Model(opts.model))
+	if err != nil {
+		return usage("partitioned, hierarchical or peer", "bed init: --model %q", opts.model)
+	}
 	file, err := os.OpenFile(opts.file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return usage("name another file, or remove this one", "bed init: %s is there already", opts.file)
@@ -44,7 +55,7 @@ func runBedInit(_ context.Context, opts bedInitOptions) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(bed.Example)
+	_, err = file.Write(example)
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}

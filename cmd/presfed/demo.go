@@ -14,13 +14,13 @@ func newDemoCmd(con *console, run func(context.Context, flowOptions) error) *cob
 	cmd := &cobra.Command{
 		Use:   "demo [FLOW...]",
 		Short: "Run the draft's flows on a throw-away bed and draw each ladder",
-		Long: `Builds a throw-away bed (certificate authority, certificates, SQLite directory,
-server-a, server-b, the devices), runs the draft's call flows on real sockets,
-draws each ladder, and prints what held. Exit code 0: all of them.
+		Long: `Builds a throw-away bed for each model (certificate authority, certificates,
+SQLite directory, server-a, server-b, the devices), runs the draft's call flows on
+real sockets, draws each ladder, and prints what held. Exit code 0: all of them.
 
-With --keep the directory, the certificates, the servers' states and logs, a
-capture, the TLS key log and a report (what flow run --json prints) stay in a
-folder.`,
+With --keep a capture, the TLS key log, a report (what flow run --json prints),
+and for each model a folder with the directory, the certificates, the servers'
+states and logs stay in a folder.`,
 		Args: takes("[FLOW...]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.flows = args

@@ -97,9 +97,9 @@ func newFlowRunCmd(con *console, run func(context.Context, flowOptions) error) *
 	cmd := &cobra.Command{
 		Use:   "run [FLOW...]",
 		Short: "Run flows on a bed of their own, and judge them",
-		Long: `Builds a bed (two servers with mutual TLS between them, a directory, the
-devices, each a process of its own), runs the flows on real sockets, and compares
-what crossed them with the draft. Exit code 0: every flow held; 1: one did not.`,
+		Long: `Builds a bed for each model that the flows are drawn in (two servers with mutual
+TLS between them, a directory, the devices, each a process of its own), runs the
+flows on real sockets, and compares what crossed them with the draft. Exit code 0: every flow held; 1: one did not.`,
 		Example: "  presfed flow run 4.1.1 4.1.2 --json",
 		Args:    takes("[FLOW...]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -134,21 +134,14 @@ func runFlows(ctx context.Context, opts flowOptions) (err error) {
 		}
 		defer capture.Close() // again: an early end
 	}
-	b, err := bed.Start(ctx, bed.ProcessOptions{Options: options})
-	if err != nil {
-		return fail(exitUsage, err, "")
-	}
-	defer func() {
-		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		err = errors.Join(err, b.Down(down))
-	}()
-	verdicts, err := runOn(ctx, b, flows, opts)
+	stages := stages{options: options, keep: opts.keep, timeout: opts.timeout}
+	defer func() { err = errors.Join(err, stages.down(ctx)) }()
+	verdicts, err := runOn(ctx, &stages, flows, opts)
 	if err != nil {
 		return err
 	}
 	if capture != nil {
-		if err := writeCapture(capture, b); err != nil {
+		if err := errors.Join(trace.WritePcapng(capture, trace.Pair(stages.records())), capture.Close()); err != nil {
 			return err
 		}
 	}
@@ -165,7 +158,7 @@ func runFlows(ctx context.Context, opts flowOptions) (err error) {
 
 // bed is what the flags say of it.
 func (o *flowOptions) bed() (options bed.Options, err error) {
-	options = bed.Options{Dir: o.keep, Ports: o.ports, Synchronised: o.synchronised}
+	options = bed.Options{Ports: o.ports, Synchronised: o.synchronised}
 	options.KeyLog, _ = o.con.lookup("SSLKEYLOGFILE")
 	if options.KeyLog == "" && o.keep != "" {
 		options.KeyLog = filepath.Join(o.keep, "keys.log")
@@ -177,10 +170,13 @@ func (o *flowOptions) bed() (options bed.Options, err error) {
 }
 
 // runOn runs flows one after another and prints each as it ends.
-func runOn(ctx context.Context, b *bed.Processes, flows []flow.Flow, opts flowOptions) ([]flow.Verdict, error) {
-	runner := flow.NewRunner(b, flow.Settings{Timeout: opts.timeout})
+func runOn(ctx context.Context, stages *stages, flows []flow.Flow, opts flowOptions) ([]flow.Verdict, error) {
 	var verdicts []flow.Verdict
 	for _, f := range flows {
+		runner, err := stages.runner(ctx, f.Bed())
+		if err != nil {
+			return verdicts, fail(exitUsage, err, "")
+		}
 		result, err := runner.Run(ctx, f)
 		var setup *flow.SetupError
 		if errors.As(err, &setup) || ctx.Err() != nil {
@@ -268,10 +264,4 @@ func printVerdicts(w io.Writer, verdicts []flow.Verdict) {
 		}
 		fmt.Fprintf(w, "%-7s %s\n", v.Flow, word)
 	}
-}
-
-// writeCapture writes what the bed has recorded, and closes the file.
-func writeCapture(file *os.File, b *bed.Processes) error {
-	records, _ := b.Records()
-	return errors.Join(trace.WritePcapng(file, trace.Pair(records)), file.Close())
 }

@@ -56,7 +56,7 @@ func goldenOf(t *testing.T, f flow.Flow) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	b, err := bed.Up(ctx, bed.Options{})
+	b, err := bed.Up(ctx, bed.Options{Model: f.Bed()})
 	if err != nil {
 		t.Fatal(err)
 	}
