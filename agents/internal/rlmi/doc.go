@@ -11,6 +11,18 @@ const (
 	namespace = "urn:ietf:params:xml:ns:rlmi"
 )
 
+// BuddyList is the URI of a user's buddy list: her address of record with a
+// parameter. No user is called that, whatever the directory holds, since an
+// address of record has none; and what is routed by her name finds her server.
+func BuddyList(aor string) string { return aor + ";" + Param + "=" + Buddies }
+
+// The parameter that makes a user's URI that of a list of hers, and its value for
+// her buddies.
+const (
+	Param   = "list"
+	Buddies = "buddies"
+)
+
 // The states of an instance.
 const (
 	Active     = "active"

@@ -1,0 +1,185 @@
+package eventlist
+
+import (
+	"slices"
+	"time"
+
+	"presfed/agents/internal/clock"
+	"presfed/agents/internal/event"
+)
+
+// list is one that somebody is subscribed to. All of it belongs to its lane.
+type list struct {
+	lists   *Lists
+	uri     string
+	owner   string
+	order   []*member
+	members map[string]*member // by URI
+	over    bool
+
+	settle clock.Timer // until new members are told, heard of or not; nil: none is new
+	gather clock.Timer // until changes are told; nil: there are none
+	idle   clock.Timer
+}
+
+// told is what one subscription has yet to hear.
+type told struct {
+	full    bool            // all of it: somebody is on the list no more
+	changed map[string]bool // by URI
+}
+
+// do queues a job in the list's lane, for as long as it is open.
+func (l *list) do(job func()) {
+	l.lists.cfg.Lanes.Do(l.uri, func() {
+		if !l.over {
+			job()
+		}
+	})
+}
+
+func (l *list) after(d time.Duration, job func()) clock.Timer {
+	return l.lists.cfg.Clock.AfterFunc(d, func() { l.do(job) })
+}
+
+// set makes these the members.
+func (l *list) set(uris []string) {
+	x := l.lists
+	if n := x.fitting(uris); n < len(uris) {
+		x.cfg.Log.Warn("a list is too long: the rest of it is not watched", "list", l.uri, "members", len(uris), "watched", n)
+		uris = uris[:n]
+	}
+	first := l.order == nil
+	before, added := l.members, false
+	l.order, l.members = make([]*member, 0, len(uris)), make(map[string]*member, len(uris))
+	for _, uri := range uris {
+		if l.members[uri] != nil {
+			continue
+		}
+		m := before[uri]
+		if m == nil {
+			m, added = &member{uri: uri}, true
+			l.ask(m)
+		}
+		l.order, l.members[uri] = append(l.order, m), m
+	}
+	removed := false
+	for uri, m := range before {
+		if l.members[uri] == nil {
+			removed = true
+			m.leave()
+		}
+	}
+	if removed { // RFC 4662 has no other way to say it than the whole list
+		l.each(func(t *told) { t.full = true })
+		l.soon()
+	}
+	if added || first {
+		l.stopOne(&l.settle)
+		l.settle = l.after(x.cfg.Wait, l.settled)
+		l.settling()
+	}
+}
+
+// each calls f for every subscription that has been told something before.
+func (l *list) each(f func(*told)) {
+	for _, s := range l.lists.notifier.Subscriptions(l.uri) {
+		if t, ok := s.Data.(*told); ok {
+			f(t)
+		}
+	}
+}
+
+// wait is how long a first NOTIFY may wait: long enough for settled to end it.
+func (l *list) wait() time.Duration {
+	if l.settle == nil {
+		return 0
+	}
+	return 2 * l.lists.cfg.Wait
+}
+
+// settling ends the time that new members are given, once each has been heard of.
+func (l *list) settling() {
+	if l.settle != nil && !slices.ContainsFunc(l.order, func(m *member) bool { return !m.heard }) {
+		l.settled()
+	}
+}
+
+// settled tells of new members, also of those who have not been heard of.
+func (l *list) settled() {
+	l.stopOne(&l.settle)
+	for _, m := range l.order {
+		if !m.told {
+			m.told = true
+			l.each(func(t *told) { t.changed[m.uri] = true })
+		}
+	}
+	l.tell()
+}
+
+// changed notes that something else is known of a member now.
+func (l *list) changed(m *member) {
+	if !m.told {
+		return // with the other new ones
+	}
+	l.each(func(t *told) { t.changed[m.uri] = true })
+	l.soon()
+}
+
+// soon tells what has changed, and what else changes until then.
+func (l *list) soon() {
+	if l.gather == nil {
+		l.gather = l.after(l.lists.cfg.Gather, func() {
+			l.gather = nil
+			l.tell()
+		})
+	}
+}
+
+func (l *list) tell() {
+	l.lists.notifier.Changed(l.uri, l.lists.cfg.Name, func(s *event.Subscription) bool {
+		t, ok := s.Data.(*told)
+		if !ok { // it waits for its first one
+			return l.settle == nil
+		}
+		return t.full || len(t.changed) > 0
+	})
+}
+
+// retry asks those again who refused that long ago.
+func (l *list) retry(ago time.Duration) {
+	now := l.lists.cfg.Clock.Now()
+	for _, m := range l.order {
+		if !m.refused.IsZero() && now.Sub(m.refused) >= ago {
+			l.ask(m)
+		}
+	}
+}
+
+// close ends the list once nobody watches it; else it looks again later.
+func (l *list) close() {
+	if len(l.lists.notifier.Subscriptions(l.uri)) > 0 {
+		l.idle = l.after(l.lists.cfg.Linger, l.close)
+		return
+	}
+	l.over = true
+	l.stop()
+	for _, m := range l.order {
+		m.leave()
+	}
+	l.lists.mu.Lock()
+	defer l.lists.mu.Unlock()
+	delete(l.lists.open, l.uri)
+}
+
+func (l *list) stop() {
+	for _, t := range []*clock.Timer{&l.settle, &l.gather, &l.idle} {
+		l.stopOne(t)
+	}
+}
+
+func (l *list) stopOne(t *clock.Timer) {
+	if *t != nil {
+		(*t).Stop()
+		*t = nil
+	}
+}
