@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"presfed/agents/internal/backend"
 	"presfed/agents/internal/event"
@@ -162,7 +163,10 @@ func (c Config) checkSharing() error {
 	if c.ShareExpires != 0 && c.ShareExpires < minShareExpires {
 		return &InputError{What: fmt.Sprintf("a share's subscription of %s is too short", c.ShareExpires), Hint: "at least " + minShareExpires.String()}
 	}
-	if c.FirstNotify < 0 || c.ShareGrace < 0 {
+	if c.MinExpires%time.Second != 0 {
+		return &InputError{What: fmt.Sprintf("publications of at least %s: times on the wire are whole seconds", c.MinExpires), Hint: "as in --min-expires 1m"}
+	}
+	if c.FirstNotify < 0 || c.ShareGrace < 0 || c.MinExpires < 0 {
 		return &InputError{What: "a time to wait cannot be negative", Hint: "as in --first-notify 1s"}
 	}
 	return nil

@@ -21,7 +21,7 @@ const scheme = "sip:"
 func (s *Server) startPresence(snapshot state.Snapshot) {
 	s.presence = presence.New(presence.Config{
 		Lanes: &s.lanes, Store: s.store, Policy: s.mayWatch, Clock: s.cfg.Clock, Log: s.log,
-		Others: s.others, Need: s.needShares, Wait: s.cfg.FirstNotify, Mirror: true,
+		Others: s.others, Need: s.needShares, Wait: s.cfg.FirstNotify, Min: s.cfg.MinExpires, Mirror: true,
 	})
 	s.notifier = event.NewNotifier(event.NotifierConfig{
 		Packages: []event.Package{s.presence.Package()}, Lanes: &s.lanes, Store: s.store, Send: s.sendNotify,

@@ -66,6 +66,9 @@ type Config struct {
 	// ShareExpires is what subscriptions to shares last, and so how long a server
 	// that died without a word goes unnoticed; 0: 5 minutes.
 	ShareExpires time.Duration
+	// MinExpires is the shortest time that a publication is taken for, in whole
+	// seconds (RFC 3903 section 6, step 4); 0: a minute.
+	MinExpires time.Duration
 	// PublishToRoot passes a user's PUBLISH on to her root, where there is one,
 	// instead of keeping it here as our share.
 	PublishToRoot bool

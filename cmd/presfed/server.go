@@ -31,6 +31,7 @@ type serverOptions struct {
 	logLevel   string
 	control    string
 	retry      time.Duration
+	sharing    sharingOptions
 	synced     bool
 	withInput  bool
 	admin      string
@@ -75,6 +76,7 @@ flags go before the environment, the environment before the file.
 	f.BoolVar(&opts.fullSync, "full-sync", false, "what was acknowledged survives power loss too, not only kill -9")
 	f.StringVar(&opts.control, "control", "", "Unix `socket` for trace: wire records are read there")
 	f.DurationVar(&opts.retry, "peer-retry", 5*time.Second, "how often a peer that cannot be reached is tried again")
+	opts.sharing.flags(f)
 	f.BoolVar(&opts.synced, "synchronised", false, "keep a copy of the directory that follows it, instead of asking it")
 	f.StringVar(&opts.admin, "admin", "", "loopback `address:port` for /metrics (Prometheus) and /healthz by HTTP")
 	f.BoolVar(&opts.profile, "pprof", false, "profiles at /debug/pprof/ of --admin")
@@ -99,6 +101,9 @@ func runServer(ctx context.Context, opts serverOptions) error {
 		return err
 	}
 	cfg.Profile = opts.profile
+	if err = opts.sharing.configure(&cfg); err != nil {
+		return err
+	}
 	if cfg.Log, err = newLogger(opts.con, opts.logLevel); err != nil {
 		return err
 	}
