@@ -82,6 +82,8 @@ func (m *metrics) measure(s *Server) {
 	gauge("presfed_sip_server_transactions", "SIP server transactions.", func() float64 { return float64(s.endpoint.Load().ServerTransactions) })
 	gauge("presfed_invites_pending", "INVITEs without a final response.", number(s.proxy.Pending))
 	gauge("presfed_subscriptions", "Subscriptions held as a notifier.", number(s.notifier.Count))
+	gauge("presfed_shares", "Subscriptions held at other servers for composed views.", number(s.subscriber.Count))
+	gauge("presfed_peers_down", "Other servers that cannot be reached, as far as is known.", func() float64 { return float64(len(s.subscriber.Down())) })
 	gauge("presfed_presentities", "Users with publications or watchers.", number(s.presence.Count))
 	gauge("presfed_bindings", "Registered contacts.", number(s.registrar.Count))
 	count("presfed_state_commits_total", "Writes to the durable state.", func() float64 { return float64(s.store.Stats().Transactions) })

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"testing"
+	"time"
 
 	"presfed/agents/internal/message"
 	"presfed/agents/server"
@@ -15,6 +16,7 @@ func unionOf(t *testing.T, place routing.Place) *domain {
 	t.Helper()
 	b := federatedWith(t, func(c *server.Config) {
 		believing(c)
+		c.FirstNotify, c.ShareGrace = 200*time.Millisecond, 200*time.Millisecond
 		c.Synchronised = false // so that no server is behind
 	})
 	must := func(err error) {

@@ -6,13 +6,16 @@ import "presfed/db/state"
 // acts at once: who may see now is shown, who may not is told that it is over.
 // It returns at once.
 func (n *Notifier) Redecide(resource string) {
-	n.cfg.Lanes.Do(resource, func() {
-		for _, s := range n.Subscriptions(resource) {
-			if n.redecide(s) {
-				n.pump(s)
-			}
+	n.cfg.Lanes.Do(resource, func() { n.RedecideNow(resource) })
+}
+
+// RedecideNow is Redecide for who is in the resource's lane.
+func (n *Notifier) RedecideNow(resource string) {
+	for _, s := range n.Subscriptions(resource) {
+		if n.redecide(s) {
+			n.pump(s)
 		}
-	})
+	}
 }
 
 // redecide says whether the watcher has to hear of it.

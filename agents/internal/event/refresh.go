@@ -111,7 +111,10 @@ func (n *Notifier) extend(tx Transaction, s *Subscription, cseq uint32, expires 
 	if err := Commit(n.cfg.Store, func(tx *state.Tx) error { return tx.PutSubscription(next.rec) }); err != nil {
 		return err
 	}
-	s.rec, s.head, s.state, s.treatment, s.granted = next.rec, next.head, next.state, next.treatment, next.granted
+	// Whose it is stays as it is: it is read outside the lane.
+	s.rec.RemoteCSeq, s.rec.Expires, s.rec.CSeqReserved = next.rec.RemoteCSeq, next.rec.Expires, next.rec.CSeqReserved
+	s.rec.Target, s.rec.State = next.rec.Target, next.rec.State
+	s.head, s.state, s.treatment, s.granted = next.head, next.state, next.treatment, next.granted
 	s.expiry.Reset(expires)
 	n.accept(tx, s, expires)
 	n.reached(tx, s)

@@ -50,7 +50,7 @@ func (p *Presence) SetShare(presentity string, from Origin, s *Share) {
 		who.unseen(from.Watcher)
 	}
 	if was, is := decides(before), decides(s); was.Denied != is.Denied || from.Watcher != "" && was != is {
-		p.redecide(who)
+		p.notifier.RedecideNow(presentity) // before anyone is shown more
 	}
 	p.tell(who)
 	p.tidy(who)
@@ -63,9 +63,6 @@ func decides(s *Share) (d Share) {
 	}
 	return Share{Undecided: s.Undecided, Denied: s.Denied}
 }
-
-// redecide has the notifier ask again, in a job of its own.
-func (p *Presence) redecide(who *presentity) { p.notifier.Redecide(who.aor) }
 
 // unseen notes that nobody of those it is for has seen the composed view,
 // whatever it is: while a share was missing it was not shown.
@@ -258,7 +255,7 @@ func (p *Presence) Placed(presentity string) {
 			p.cfg.Need(presentity, origins(needs, who.asked))
 		}
 		who.stale()
-		p.redecide(who)
+		p.notifier.RedecideNow(presentity)
 		p.tell(who)
 	})
 }
