@@ -231,5 +231,6 @@ func (h *handler) ServeResponse(res *message.Response, from sip.Source) {
 func (h *handler) ConnectionClosed(from sip.Source) {
 	h.registrar.Closed(from.Flow)
 	(*Server)(h).peerGone(from)
+	h.proxy.Lost(from.Flow)
 	h.log.Debug("connection closed", "peer", from.Remote, "transport", from.Transport)
 }

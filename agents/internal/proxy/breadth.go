@@ -20,7 +20,8 @@ func breadthOf(req *message.Request) int {
 	return min(n, maxBreadth)
 }
 
-// shares divides breadth among n branches; nil where it does not suffice.
+// shares divides breadth among n branches; nil where it does not suffice. What is
+// left over goes to the last ones: servers, which may fork on, come after devices.
 func shares(breadth, n int) []int {
 	if n < 1 || breadth < n {
 		return nil
@@ -28,7 +29,7 @@ func shares(breadth, n int) []int {
 	out := make([]int, n)
 	for i := range out {
 		out[i] = breadth / n
-		if i < breadth%n {
+		if i >= n-breadth%n {
 			out[i]++
 		}
 	}

@@ -19,9 +19,31 @@ func (p *Proxy) Cancel(tx *sip.ServerTx) {
 	p.mu.Lock()
 	r := p.invites[invite]
 	p.mu.Unlock()
-	if r == nil {
-		return // answered already
+	if r != nil { // else it is answered already
+		r.giveUp()
 	}
+}
+
+// Lost gives up every INVITE that a server sent by a connection which is no more:
+// to that server its branch has failed, so that who answers now is heard by
+// nobody.
+func (p *Proxy) Lost(flow sip.Flow) {
+	p.mu.Lock()
+	var lost []*Request
+	for tx, r := range p.invites {
+		if r.origin.Peer != "" && tx.Source().Flow == flow {
+			lost = append(lost, r)
+		}
+	}
+	p.mu.Unlock()
+	for _, r := range lost {
+		p.log.Info("given up: the connection to the server that sent it is lost", "call_id", message.CallID(r.msg), "peer", r.origin.Peer)
+		r.giveUp()
+	}
+}
+
+// giveUp cancels every branch; the final response follows from theirs.
+func (r *Request) giveUp() {
 	r.do(func() {
 		if r.finished {
 			return

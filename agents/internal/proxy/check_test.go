@@ -188,7 +188,7 @@ func TestShares(t *testing.T) {
 	_, heard := startNode(t).ask(request(t, "MESSAGE", "sip:bob@example.com", "Max-Breadth: 3"), p.target("TCP"))
 	for range 2 {
 		tx := recv(t, bob.requests)
-		if want := map[string]string{"a": "2", "b": "1"}[tx.Request().Recipient.User]; message.Get(tx.Request(), "Max-Breadth") != want {
+		if want := map[string]string{"a": "1", "b": "2"}[tx.Request().Recipient.User]; message.Get(tx.Request(), "Max-Breadth") != want {
 			t.Errorf("%s: Max-Breadth %s", tx.Request().Recipient.User, message.Get(tx.Request(), "Max-Breadth"))
 		}
 		answer(tx, 200, "x")
