@@ -193,7 +193,7 @@ func (b *Bed) Facts() flow.Facts {
 			return []netip.AddrPort{s.Addr("UDP"), s.Addr("TCP"), s.Addr("TLS")}
 		}
 		c := b.devices[name].client
-		return []netip.AddrPort{c.Addr("UDP"), c.Addr("TCP"), c.MSRPAddr()}
+		return []netip.AddrPort{c.Addr("UDP"), c.Addr("TCP"), c.MSRPAddr(), c.EarlyAddr()}
 	})
 }
 

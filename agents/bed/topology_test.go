@@ -31,7 +31,7 @@ func TestParseTopology(t *testing.T) {
 		"two at one place":  {"at: 31", "at: 21", "alice-pc and bob-pc are both at 21"},
 		"no place":          {"at: 31", "at: 0", "bob-pc: at is 0"},
 		"a path for a name": {"name: bob-pc", "name: ../bob", "no name of a participant"},
-		"unknown answer":    {"answer: busy", "answer: maybe", "want auto, ring, busy or decline"},
+		"unknown answer":    {"answer: busy", "answer: maybe", "want auto, ring, early, busy or decline"},
 		"another's server":  {"user: bob, at: 31", "user: bob, server: server-a, at: 31", "server-a does not serve bob"},
 		"unknown user":      {"user: bob, at: 31", "user: rob, at: 31", `no user "rob"`},
 		"not a network":     {"127.10.20.0/24", "somewhere", "want a network"},

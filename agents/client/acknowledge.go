@@ -22,7 +22,8 @@ type pendingAnswer struct {
 	timer clock.Timer
 }
 
-// answerWith sends the 200 with our description and begins to wait for the ACK.
+// answerWith sends the 200 with our description, nil where the peer has it, and
+// begins to wait for the ACK.
 func (s *Session) answerWith(tx *sip.ServerTx, body []byte) {
 	c := s.client
 	t1 := cmp.Or(c.cfg.Timers.T1, sip.DefaultTimers.T1)
@@ -31,7 +32,10 @@ func (s *Session) answerWith(tx *sip.ServerTx, body []byte) {
 	res := message.NewResponse(tx.Request(), 200, "", s.d.Local)
 	message.Add(res, "Contact", message.Address{URI: c.contact()}.String())
 	message.Add(res, "Allow", allowed)
-	message.SetBody(res, "application/sdp", body)
+	message.Add(res, "Supported", supported)
+	if body != nil {
+		message.SetBody(res, sdp, body)
+	}
 	s.d.Confirmed = true
 	if s.giveUp != nil {
 		s.giveUp.Stop()
@@ -144,16 +148,17 @@ func (c *Client) reinvited(tx *sip.ServerTx, reply func(int, ...string)) {
 		reply(481)
 		return
 	}
-	offer, status, why := offerOf(req)
-	if status == 0 && (offer == nil || known == nil || offer.Path.String() != known.Path.String()) {
-		status, why = 488, `399 presfed "a session keeps its path"`
+	_, offer, err := offerOf(req)
+	if err != nil {
+		c.refuseOffer(reply, err)
+		return
 	}
-	if status != 0 {
-		reply(status, "Warning", why)
+	if offer == nil || known == nil || offer.Path.String() != known.Path.String() {
+		reply(488, "Warning", `399 presfed "a session keeps its path"`)
 		return
 	}
 	s.mu.Lock()
-	err := s.d.Receive(req)
+	err = s.d.Receive(req)
 	s.mu.Unlock()
 	var answer msrp.Description
 	if err == nil {

@@ -36,7 +36,7 @@ type Config struct {
 	Server   string
 	Bind     netip.Addr  // own address; zero: 127.0.0.1
 	Port     uint16      // own UDP and TCP port; 0: free ones
-	MSRPPort uint16      // own port for sessions; 0: a free one
+	MSRPPort uint16      // own port for sessions; 0: a free one. Early sessions have another, a free one
 	TLS      *tls.Config // for dialling; nil: no TLS
 	// Capabilities are parameters of the registered Contact, as
 	// ";audio;+sip.message" (RFC 3840). Empty: those of a device for messages.
@@ -74,6 +74,7 @@ type Client struct {
 	server   message.URI
 	endpoint *sip.Endpoint
 	media    *msrp.Endpoint
+	early    *msrp.Endpoint // of early sessions, which need an address of their own (RFC 3959 section 4)
 	auth     *auth.Client
 	resolver resolve.Resolver
 	clock    clock.Clock
@@ -93,7 +94,8 @@ type Client struct {
 	found        map[string][]sip.Target // of dialogs, by URI
 	subs         map[string]*Subscription
 	sessions     map[dialog.ID]*Session
-	registration *kept // nil: not kept
+	calls        map[*Session]struct{} // those that we began and that nobody has answered
+	registration *kept                 // nil: not kept
 	published    *published
 	registerID   string // Call-ID of every REGISTER (RFC 3261 section 10.2)
 }
@@ -102,7 +104,7 @@ type Client struct {
 func New(cfg Config) (*Client, error) {
 	c := &Client{
 		cfg: cfg, clock: cfg.Clock, log: cfg.Log, subs: map[string]*Subscription{}, sessions: map[dialog.ID]*Session{},
-		found: map[string][]sip.Target{}, publishing: make(chan struct{}, 1),
+		calls: map[*Session]struct{}{}, found: map[string][]sip.Target{}, publishing: make(chan struct{}, 1),
 	}
 	c.publishing <- struct{}{}
 	if c.clock == nil {
@@ -138,10 +140,11 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.registerID = sip.NewTag() + "@" + c.cfg.Bind.String()
 	c.ctx, c.end = context.WithCancel(context.Background())
-	c.media, err = msrp.Listen(msrp.Config{
-		Listen: netip.AddrPortFrom(c.cfg.Bind, cfg.MSRPPort), Participant: cfg.Name, Tap: cfg.Tap, Clock: cfg.Clock, Log: cfg.Log,
-	})
-	if err != nil {
+	if c.media, err = c.listen(cfg.MSRPPort); err != nil {
+		return nil, err
+	}
+	if c.early, err = c.listen(0); err != nil {
+		c.media.Close()
 		return nil, err
 	}
 	here := netip.AddrPortFrom(c.cfg.Bind, cfg.Port)
@@ -152,9 +155,17 @@ func New(cfg Config) (*Client, error) {
 	})
 	if err != nil {
 		c.media.Close()
+		c.early.Close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// listen takes an address for sessions.
+func (c *Client) listen(port uint16) (*msrp.Endpoint, error) {
+	return msrp.Listen(msrp.Config{
+		Listen: netip.AddrPortFrom(c.cfg.Bind, port), Participant: c.cfg.Name, Tap: c.cfg.Tap, Clock: c.cfg.Clock, Log: c.cfg.Log,
+	})
 }
 
 // Run serves the device's sockets until ctx ends, and returns when all that
@@ -163,6 +174,7 @@ func (c *Client) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.endpoint.Run(ctx) })
 	group.Go(func() error { return c.media.Run(ctx) })
+	group.Go(func() error { return c.early.Run(ctx) })
 	<-ctx.Done()
 	c.mu.Lock()
 	c.ended = true
@@ -214,16 +226,14 @@ const lastNotify = 2 * time.Second
 // Expires 0), subscriptions and sessions are ended. It goes on past an error
 // and gives all of them. Run goes on.
 func (c *Client) Close(ctx context.Context) error {
-	c.mu.Lock()
 	var ends []func(context.Context) error
-	for _, s := range c.sessions {
+	for _, s := range c.Sessions() {
 		ends = append(ends, s.Close)
 	}
-	for _, s := range c.subs {
+	watched := c.Subscriptions()
+	for _, s := range watched {
 		ends = append(ends, s.Unsubscribe)
 	}
-	c.mu.Unlock()
-	watched := c.Subscriptions()
 	var errs []error
 	for _, end := range append(ends, c.Unpublish) {
 		errs = append(errs, end(ctx))
@@ -252,3 +262,6 @@ func (c *Client) Addr(transport string) netip.AddrPort { return c.endpoint.Addr(
 
 // MSRPAddr is where the device listens for sessions.
 func (c *Client) MSRPAddr() netip.AddrPort { return c.media.Addr() }
+
+// EarlyAddr is where the device listens for early sessions.
+func (c *Client) EarlyAddr() netip.AddrPort { return c.early.Addr() }

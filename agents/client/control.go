@@ -44,6 +44,7 @@ func (c *Control) Tap(r wire.Record) { c.journal.Tap(r) }
 func (c *Control) Ready(d *Client) {
 	c.server.SetReady(control.Info{Participant: d.cfg.Name, PID: os.Getpid(), Listen: []control.Listen{
 		{Transport: "UDP", Addr: d.Addr("UDP")}, {Transport: "TCP", Addr: d.Addr("TCP")}, {Transport: "MSRP", Addr: d.MSRPAddr()},
+		{Transport: "MSRP", Addr: d.EarlyAddr()},
 	}})
 }
 

@@ -25,6 +25,12 @@ var ErrAuthentication = errors.New("authentication failed")
 // ErrClosed: the session is over.
 var ErrClosed = errors.New("the session is closed")
 
+// ErrNotAnswered: the session is not established, for nobody has answered yet.
+var ErrNotAnswered = errors.New("nobody has answered yet")
+
+// errEnded: a call was ended here.
+var errEnded = errors.New("ended here")
+
 // RefusedError is a final response that is no success.
 type RefusedError struct {
 	Method   string

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"sync"
+	"time"
 
 	"presfed/agents/internal/auth"
 	"presfed/agents/internal/dialog"
@@ -15,8 +18,10 @@ import (
 )
 
 // IM begins a session with a user and, unless text is empty, sends it as the
-// first message: INVITE, ACK, SEND. An ended ctx cancels the INVITE. The error
-// of a refusal is a *RefusedError; the session is then over.
+// first message: INVITE, ACK, SEND. Devices that can, show it by an early session
+// before anybody has answered (RFC 3959): then IM returns as soon as one does,
+// and Session.Answered waits for the rest. Until it returns, an ended ctx cancels
+// the INVITE. The error of a refusal is a *RefusedError; the session is then over.
 func (c *Client) IM(ctx context.Context, target, text string) (*Session, error) {
 	uri, err := resolve.User(target, c.aor.Host)
 	if err != nil {
@@ -26,142 +31,169 @@ func (c *Client) IM(ctx context.Context, target, text string) (*Session, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err = s.invite(ctx, uri, text != ""); err != nil {
-		return nil, err
+	call := newCall(s, text)
+	if !c.spawn(func(ctx context.Context) { call.run(ctx, uri) }) {
+		s.finish("")
+		return nil, ErrClosed
 	}
-	if text != "" {
-		if err = s.Send(ctx, text); err != nil {
-			return nil, errors.Join(err, s.Close(ctx))
-		}
+	select {
+	case <-call.answered:
+	case <-call.shown:
+		return s, nil
+	case <-ctx.Done():
+		call.hang(context.Cause(ctx))
+		<-call.answered
+	}
+	if call.err != nil {
+		return nil, call.err
 	}
 	return s, nil
 }
 
-func (s *Session) invite(ctx context.Context, uri message.URI, speaks bool) error {
+// call is what a session is until somebody has answered our INVITE.
+type call struct {
+	session *Session
+	text    string // the first message; empty: none
+	id      string // of it, the same in every session that it goes by
+
+	ctx      context.Context // of all that the call does
+	hang     context.CancelCauseFunc
+	once     sync.Once
+	shown    chan struct{} // closed when a device has shown the first message early
+	answered chan struct{} // closed when the session is established and the first message there, or never will be
+	err      error         // once answered is closed
+}
+
+func newCall(s *Session, text string) *call {
+	call := &call{session: s, text: text, id: sip.NewTag(), shown: make(chan struct{}), answered: make(chan struct{})}
+	call.ctx, call.hang = context.WithCancelCause(context.Background())
+	s.call = call
+	s.client.mu.Lock()
+	s.client.calls[s] = struct{}{}
+	s.client.mu.Unlock()
+	return call
+}
+
+func (call *call) body() io.Reader { return strings.NewReader(call.text) }
+
+// isShown: a device has shown the first message, the first one that does.
+func (call *call) isShown() {
+	call.once.Do(func() {
+		s := call.session
+		s.mu.Lock()
+		s.told, s.early = true, true
+		s.mu.Unlock()
+		s.client.emit(Event{Type: "session", Peer: s.peer, State: "early"})
+		close(call.shown)
+	})
+}
+
+// callTime is how long an INVITE waits for an answer, a little longer than
+// proxies let it ring (RFC 3261 section 16.6 step 11).
+const callTime = 200 * time.Second
+
+// errUnanswered: callTime is up.
+var errUnanswered = fmt.Errorf("nobody has answered within %s: %w", callTime, ErrTimeout)
+
+// run is the call from its INVITE to its end.
+func (call *call) run(running context.Context, uri message.URI) {
+	s := call.session
+	defer call.hang(nil)
+	defer context.AfterFunc(running, func() { call.hang(context.Cause(running)) })()
+	limit := s.client.clock.AfterFunc(callTime, func() { call.hang(errUnanswered) })
+	defer limit.Stop()
+	call.err = call.invite(uri)
+	if call.err != nil {
+		select {
+		case <-call.shown: // IM has returned: this is how it is told
+			if !errors.Is(call.err, errEnded) {
+				s.client.emit(Failed(call.err))
+			}
+		default:
+		}
+		s.finish(call.err.Error())
+	}
+	close(call.answered)
+}
+
+func (call *call) invite(uri message.URI) error {
+	s := call.session
 	c := s.client
 	s.wish = msrp.SetupActpass
 	offer, err := s.media.Describe(s.wish).Marshal()
 	if err != nil {
-		s.finish("")
 		return err
 	}
 	req := c.request(message.INVITE, uri, message.Address{URI: uri}.String())
 	message.Add(req, "Contact", message.Address{URI: c.contact()}.String())
 	message.Add(req, "Allow", allowed)
-	message.SetBody(req, "application/sdp", offer)
-	inv := &invitation{session: s, hung: map[*dialog.Dialog]bool{}}
-	res, err := c.do(ctx, req, nil, hears{begin: inv.begin, provisional: s.progress})
+	message.Add(req, "Accept", sdp+", multipart/mixed")
+	if call.text != "" {
+		message.Add(req, "Supported", supported)
+	} else {
+		message.Add(req, "Supported", reliable) // there is nothing to show early
+	}
+	message.SetBody(req, sdp, offer)
+	message.Add(req, "Content-Disposition", "session")
+	inv := &invitation{call: call, hung: map[*dialog.Dialog]bool{}}
+	res, err := c.do(call.ctx, req, nil, inv.begin)
 	if err != nil {
 		inv.abandon()
-		s.finish("")
 		return err
 	}
-	return inv.accepted(ctx, res, speaks)
-}
-
-// progress tells that it rings.
-func (s *Session) progress(res *message.Response) {
-	if res.StatusCode == 180 {
-		s.client.emit(Event{Type: "session", Peer: s.peer, State: "ringing"})
-	}
-}
-
-// invitation is one INVITE of ours and all that may answer it: the first 2xx
-// is the session, others are acknowledged and ended (RFC 3261 section
-// 13.2.2.4), and so is one that comes after we gave up.
-type invitation struct {
-	session *Session
-
-	mu        sync.Mutex
-	won       *dialog.Dialog
-	invite    *message.Request // the one that was answered
-	acked     bool
-	abandoned bool
-	hung      map[*dialog.Dialog]bool
-}
-
-// begin hears the 2xx to one INVITE, as it was sent.
-func (inv *invitation) begin(invite *message.Request) func(*message.Response) {
-	fork := dialog.NewFork(invite)
-	return func(res *message.Response) {
-		c := inv.session.client
-		inv.mu.Lock()
-		defer inv.mu.Unlock()
-		d, _, err := fork.Receive(res)
-		switch {
-		case err != nil || d == nil:
-			c.log.Warn("a 2xx that makes no dialog", "call_id", message.CallID(res), "error", err)
-		case inv.won == nil && !inv.abandoned:
-			inv.won, inv.invite = d, invite
-			c.keep(inv.session, d)
-		case inv.won == d:
-			if inv.acked { // it came again: our ACK was lost
-				now := *d
-				c.spawn(func(ctx context.Context) { c.ack(ctx, &now, invite) })
-			}
-		default:
-			inv.end(d, invite)
-		}
-	}
-}
-
-// end acknowledges a 2xx that nobody wants, each time it comes, and sends one
-// BYE. The lock is held.
-func (inv *invitation) end(d *dialog.Dialog, invite *message.Request) {
-	c := inv.session.client
-	first := !inv.hung[d]
-	inv.hung[d] = true
-	own := *d
-	c.spawn(func(ctx context.Context) {
-		c.ack(ctx, &own, invite)
-		if first {
-			w := newWithin(c)
-			w.d = &own
-			(&Session{within: w, peer: inv.session.peer}).hangUp(ctx)
-		}
-	})
-}
-
-// abandon ends what has answered, and whatever still will.
-func (inv *invitation) abandon() {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	inv.abandoned = true
-	if inv.won != nil {
-		inv.end(inv.won, inv.invite)
-		inv.won = nil
-	}
+	return inv.accepted(call.ctx, res)
 }
 
 // accepted goes on after the 2xx: ACK, and the MSRP session to whom it names.
-func (inv *invitation) accepted(ctx context.Context, res *message.Response, speaks bool) error {
-	s := inv.session
+func (inv *invitation) accepted(ctx context.Context, res *message.Response) error {
+	s := inv.call.session
 	inv.mu.Lock()
-	d, invite := inv.won, inv.invite
+	won, invite := inv.won, inv.invite
 	inv.acked = true
 	inv.mu.Unlock()
-	if d == nil {
-		s.finish("")
+	if won == nil {
 		return fmt.Errorf("INVITE was answered %d without what makes a dialog", res.StatusCode)
 	}
 	s.mu.Lock()
-	now := *d
+	now := *s.d
 	s.mu.Unlock()
 	err := s.client.ack(ctx, &now, invite)
-	var theirs *msrp.Description
+	inv.endEarly(won)
+	there := won.conclude()
+	theirs, derr := inv.description(won, res)
 	if err == nil {
-		theirs, err = msrp.ParseDescription(res.Body())
+		err = derr
 	}
 	if err == nil && !s.begin() {
 		err = ErrClosed
 	}
+	speaks := inv.call.text != "" && !there
 	if err == nil {
 		err = s.connect(ctx, theirs, speaks)
 	}
+	if err == nil && speaks {
+		err = s.deliver(ctx, textPlain, inv.call.body(), inv.call.id)
+	}
 	if err != nil {
-		s.giveUpOn("not connected")
+		s.giveUpOn(err.Error())
 	}
 	return err
+}
+
+// description is the answer to our offer: the first one that came reliably
+// (RFC 3261 section 13.2.1).
+func (inv *invitation) description(won *leg, res *message.Response) (*msrp.Description, error) {
+	inv.mu.Lock()
+	text := won.answer
+	inv.mu.Unlock()
+	if text == nil {
+		theirs, err := descriptionsOf(res)
+		if err != nil {
+			return nil, fmt.Errorf("the answer: %w", err)
+		}
+		text = theirs.session
+	}
+	return msrp.ParseDescription(text)
 }
 
 // connect takes the answer to our offer. RFC 4975 section 8.5: we connect,

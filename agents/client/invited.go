@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"presfed/agents/internal/dialog"
@@ -31,13 +30,9 @@ func (c *Client) invited(tx *sip.ServerTx, reply func(int, ...string)) {
 		reply(482) // section 8.2.2.2
 		return
 	}
-	offer, status, why := offerOf(req)
-	if status != 0 {
-		fields := []string{"Accept", "application/sdp"}
-		if why != "" {
-			fields = append(fields, "Warning", why)
-		}
-		reply(status, fields...)
+	asked, offer, err := offerOf(req)
+	if err != nil {
+		c.refuseOffer(reply, err)
 		return
 	}
 	switch c.cfg.Answer {
@@ -75,15 +70,9 @@ func (c *Client) invited(tx *sip.ServerTx, reply func(int, ...string)) {
 		s.accept()
 		return
 	}
-	ringing := message.NewResponse(req, 180, "", d.Local)
-	message.Add(ringing, "Contact", message.Address{URI: c.contact()}.String())
-	message.Add(ringing, "Allow", allowed)
-	s.respond(tx, ringing)
-	s.mu.Lock()
-	s.told = true
-	s.giveUp = c.clock.AfterFunc(ringTime, func() { s.refuse(480, "nobody answered") })
-	s.mu.Unlock()
-	c.emit(Event{Type: "session", Peer: s.peer, State: "ringing"})
+	// An early offer of the peer's, which nobody should make in an INVITE, would
+	// take ours for its answer.
+	s.ring(tx, c.cfg.Answer == AnswerEarly && offer != nil && asked.early == nil && knows(req, reliable) && knows(req, early))
 }
 
 // merged: the same request came another way (section 8.2.2.2).
@@ -103,30 +92,39 @@ func (c *Client) merged(req *message.Request) bool {
 	return false
 }
 
-// offerOf is the MSRP that an INVITE offers, nil where it leaves the offer to
-// us; or the status and Warning that refuse it.
-func offerOf(req *message.Request) (offer *msrp.Description, status int, why string) {
-	if len(req.Body()) == 0 {
-		return nil, 0, ""
+// offerOf is the MSRP that an INVITE offers, nil where it leaves the offer to us.
+func offerOf(req *message.Request) (asked descriptions, offer *msrp.Description, err error) {
+	if asked, err = descriptionsOf(req); err == nil && asked.session != nil {
+		offer, err = msrp.ParseDescription(asked.session)
 	}
-	contentType, _, _ := strings.Cut(message.Get(req, "Content-Type"), ";")
-	if !strings.EqualFold(strings.TrimSpace(contentType), "application/sdp") || message.Has(req, "Content-Encoding") {
-		return nil, 415, ""
-	}
-	offer, err := msrp.ParseDescription(req.Body())
-	switch {
-	case err == nil:
-		return offer, 0, ""
-	case errors.Is(err, msrp.ErrNotSDP):
-		return nil, 400, `399 presfed "no session description"`
-	case errors.Is(err, msrp.ErrNotMSRP):
-		return nil, 488, `304 presfed "no MSRP among the media offered"` // RFC 3261 section 20.43
-	}
-	return nil, 488, message.Warning(err.Error())
+	return asked, offer, err
 }
 
-// Accept answers a session that rings. The session is then established.
-func (s *Session) Accept(context.Context) error {
+// refuseOffer says what is wrong with an offer.
+func (c *Client) refuseOffer(reply func(int, ...string), err error) {
+	fields := []string{"Accept", sdp + ", multipart/mixed", "Warning", message.Warning(err.Error())}
+	status := 488
+	var malformed *message.ParseError
+	switch {
+	case errors.As(err, &malformed):
+		status = malformed.Status
+	case errors.Is(err, msrp.ErrNotSDP):
+		status = 400
+	case errors.Is(err, msrp.ErrNotMSRP):
+		fields[3] = `304 presfed "no MSRP among the media offered"` // RFC 3261 section 20.43
+	}
+	reply(status, fields...)
+}
+
+// Accept answers a session that rings. The session is then established. Where a
+// description is still on its way to the peer, it waits for that.
+func (s *Session) Accept(ctx context.Context) error {
+	if s.Calling() {
+		return ErrNotAnswered
+	}
+	if err := s.acknowledged(ctx); err != nil {
+		return err
+	}
 	if !s.accept() {
 		return ErrClosed
 	}
@@ -150,7 +148,7 @@ func (s *Session) accept() bool {
 	} else {
 		var err error
 		if described, err = described.Answering(offer, ""); err == nil {
-			err = s.serve(*offer, msrp.RoleOfAnswerer(offer.Setup, described.Setup))
+			err = s.serve(s.media, *offer, msrp.RoleOfAnswerer(offer.Setup, described.Setup))
 		}
 		if err != nil {
 			return s.unable(err)
@@ -159,6 +157,12 @@ func (s *Session) accept() bool {
 	body, err := described.Marshal()
 	if err != nil {
 		return s.unable(err)
+	}
+	if p := s.progress; p != nil {
+		p.end()
+		if p.media != nil {
+			body = nil // the peer has it (RFC 3261 section 13.2.1)
+		}
 	}
 	if !s.begin() { // the peer has ended it meanwhile
 		s.respond(tx, message.NewResponse(tx.Request(), 487, "", ""))
@@ -178,14 +182,14 @@ func (s *Session) unable(err error) bool {
 	return false
 }
 
-// serve starts the messages of a session that the peer offered. Where it is us
-// who connect, that happens beside.
-func (s *Session) serve(offer msrp.Description, role msrp.Role) error {
+// serve starts the messages of a session, early or not, that rings here. Where
+// it is us who connect, that happens beside.
+func (s *Session) serve(media *msrp.Session, theirs msrp.Description, role msrp.Role) error {
 	if role == msrp.Passive {
-		return s.media.Start(context.Background(), offer, role)
+		return media.Start(context.Background(), theirs, role)
 	}
 	s.client.spawn(func(ctx context.Context) {
-		if err := s.media.Start(ctx, offer, role); err != nil {
+		if err := media.Start(ctx, theirs, role); err != nil {
 			s.client.log.Info("session not connected", "peer", s.peer, "error", err)
 		}
 	})
@@ -215,6 +219,7 @@ func (s *Session) refuse(status int, reason string) bool {
 	if !waiting {
 		return false
 	}
+	s.stop()
 	s.respond(tx, message.NewResponse(tx.Request(), status, "", tag))
 	s.client.spawn(func(context.Context) { s.finish(reason) })
 	return true

@@ -26,7 +26,7 @@ func (c *Client) Options(ctx context.Context, target string) (Abilities, error) 
 	}
 	req := c.request(message.OPTIONS, uri, message.Address{URI: uri}.String())
 	message.Add(req, "Accept", "application/sdp")
-	res, err := c.do(ctx, req, nil, hears{})
+	res, err := c.do(ctx, req, nil, nil)
 	if err != nil {
 		return Abilities{}, err
 	}

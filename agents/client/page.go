@@ -15,7 +15,7 @@ func (c *Client) Page(ctx context.Context, target, contentType string, body []by
 	}
 	req := c.request(message.MESSAGE, uri, message.Address{URI: uri}.String())
 	message.SetBody(req, contentType, body)
-	res, err := c.do(ctx, req, nil, hears{})
+	res, err := c.do(ctx, req, nil, nil)
 	if err != nil {
 		return err
 	}

@@ -48,13 +48,9 @@ func (c *Client) usedCSeq(res *message.Response) {
 	}
 }
 
-// hears is what the responses to a request are told to besides the last one.
-type hears struct {
-	provisional func(*message.Response)
-	// begin gives, for each time the INVITE is sent, who hears every 2xx to it,
-	// late ones and repeated ones too.
-	begin func(invite *message.Request) (success func(*message.Response))
-}
+// hears gives, for each time an INVITE is sent, who hears every provisional
+// response and every 2xx to it, late ones and repeated ones too. Nil: nobody.
+type hears func(invite *message.Request) (heard func(*message.Response))
 
 // do sends req to the next hop, answers challenges, tries the next address of
 // the server where one fails, and gives the final response: a 2xx, or a
@@ -95,7 +91,7 @@ func (c *Client) do(ctx context.Context, req *message.Request, to []sip.Target, 
 // section 4.1.2.1).
 func (c *Client) lasting(ctx context.Context, req *message.Request, to []sip.Target, lengthen bool) (*message.Response, error) {
 	asked, _ := message.Seconds(req, "Expires")
-	res, err := c.do(ctx, message.Clone(req), to, hears{})
+	res, err := c.do(ctx, message.Clone(req), to, nil)
 	if !lengthen || !refusedWith(err, 423) {
 		return res, err
 	}
@@ -111,7 +107,7 @@ func (c *Client) lasting(ctx context.Context, req *message.Request, to []sip.Tar
 	}
 	cseq.Seq++
 	message.Set(again, "CSeq", cseq.String())
-	return c.do(ctx, again, to, hears{})
+	return c.do(ctx, again, to, nil)
 }
 
 // failover goes through the addresses of the next hop (RFC 3263 section 4.3).
@@ -134,21 +130,18 @@ func (c *Client) exchange(ctx context.Context, req *message.Request, to sip.Targ
 		res *message.Response
 		err error
 	}
-	success := func(*message.Response) {}
-	if h.begin != nil {
-		success = h.begin(message.Clone(req))
+	heard := func(*message.Response) {}
+	if h != nil {
+		heard = h(message.Clone(req))
 	}
 	method := req.Method
 	done := make(chan final, 1)
 	tx := c.endpoint.Send(req, to, func(res *message.Response, err error) {
-		switch {
-		case err == nil && res.StatusCode < 200:
-			if h.provisional != nil {
-				h.provisional(res)
-			}
+		if err == nil && res.StatusCode < 300 {
+			heard(res)
+		}
+		if err == nil && res.StatusCode < 200 {
 			return
-		case err == nil && res.StatusCode < 300:
-			success(res)
 		}
 		select {
 		case done <- final{res, err}:

@@ -13,7 +13,7 @@ import (
 type handler Client
 
 // allowed are the methods a device takes.
-const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE"
+const allowed = "INVITE, ACK, CANCEL, BYE, PRACK, OPTIONS, NOTIFY, MESSAGE"
 
 func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	c := (*Client)(h)
@@ -27,19 +27,22 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 			c.log.Info("response not sent", "call_id", message.CallID(req), "error", err)
 		}
 	}
-	if extensions := message.Values(req, "Require"); len(extensions) > 0 {
+	if extensions := unsupported(req); len(extensions) > 0 {
 		reply(420, "Unsupported", strings.Join(extensions, ", ")) // RFC 3261 section 8.2.2.3
 		return
 	}
 	switch string(req.Method) {
 	case message.OPTIONS:
-		reply(200, "Allow", allowed, "Accept", "application/sdp, text/plain, application/pidf+xml", "Allow-Events", "presence")
+		reply(200, "Allow", allowed, "Accept", "application/sdp, multipart/mixed, text/plain, application/pidf+xml",
+			"Allow-Events", "presence", "Supported", supported)
 	case message.NOTIFY:
 		c.notified(req, reply)
 	case message.MESSAGE:
 		c.paged(req, reply)
 	case message.INVITE:
 		c.invited(tx, reply)
+	case message.PRACK:
+		c.pracked(tx, reply)
 	case message.BYE:
 		c.byed(req, reply)
 	case message.CANCEL:

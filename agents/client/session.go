@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"presfed/agents/internal/clock"
@@ -20,16 +22,20 @@ type Session struct {
 	peer  string // address of record
 	media *msrp.Session
 	wish  msrp.Setup // what our offer said; empty where we answered one
+	call  *call      // what began it here; nil where the peer invited us
 
 	// The rest is guarded by within's lock.
-	state  sessionState
-	told   bool              // an event has said that it is there, so another says that it ends
-	tx     *sip.ServerTx     // the INVITE while it rings
-	offer  *msrp.Description // what the peer offered; nil where the offer is ours
-	giveUp clock.Timer       // while it rings
-	answer *pendingAnswer    // a 2xx without its ACK
-	seq    uint32            // CSeq number of the peer's first INVITE
-	ended  chan struct{}
+	state    sessionState
+	told     bool              // an event has said that it is there, so another says that it ends
+	early    bool              // there is, or was, an early session
+	tx       *sip.ServerTx     // the INVITE while it rings
+	progress *progress         // nil: no reliable response was sent
+	heard    map[string]bool   // Message-IDs that came before it was established
+	offer    *msrp.Description // what the peer offered; nil where the offer is ours
+	giveUp   clock.Timer       // while it rings
+	answer   *pendingAnswer    // a 2xx without its ACK
+	seq      uint32            // CSeq number of the peer's first INVITE
+	ended    chan struct{}
 }
 
 type sessionState int
@@ -45,13 +51,21 @@ const (
 // newSession makes a session with its end for messages.
 func (c *Client) newSession(peer string) (*Session, error) {
 	s := &Session{within: newWithin(c), peer: peer, ended: make(chan struct{})}
+	var err error
+	s.media, err = c.newMedia(c.media, s)
+	return s, err
+}
+
+// textPlain is what people say, and what sessions take unless told otherwise.
+const textPlain = "text/plain"
+
+// newMedia is an end for a session's messages, early or not.
+func (c *Client) newMedia(at *msrp.Endpoint, s *Session) (*msrp.Session, error) {
 	types := c.cfg.AcceptTypes
 	if len(types) == 0 {
-		types = []string{"text/plain"}
+		types = []string{textPlain}
 	}
-	var err error
-	s.media, err = c.media.NewSession(msrp.SessionConfig{User: c.aor.User, AcceptTypes: types, Accept: s.incoming, OnMessage: s.received})
-	return s, err
+	return at.NewSession(msrp.SessionConfig{User: c.aor.User, AcceptTypes: types, Accept: s.incoming, OnMessage: s.received})
 }
 
 // Peer is the address of record of the other end.
@@ -67,17 +81,61 @@ func (s *Session) Established() bool {
 	return s.state == established
 }
 
+// State is ringing, early (a first message is shown, or can be, before anybody
+// has answered), established, or closed.
+func (s *Session) State() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.state == established:
+		return "established"
+	case s.state >= closing:
+		return "closed"
+	case s.early:
+		return "early"
+	}
+	return "ringing"
+}
+
+// Calling says whether it is a session that IM began and nobody has answered.
+func (s *Session) Calling() bool {
+	return s.call != nil && s.State() != "closed" && !s.Established()
+}
+
+// Answered waits until a session that IM began is established and its first
+// message there. The error is why that will never be; or it is ErrNotAnswered
+// with ctx's, and the session goes on calling.
+func (s *Session) Answered(ctx context.Context) error {
+	if s.call == nil {
+		return nil
+	}
+	select {
+	case <-s.call.answered:
+		return s.call.err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrNotAnswered, context.Cause(ctx))
+	}
+}
+
 // Send sends a message and returns when the peer has it.
 func (s *Session) Send(ctx context.Context, text string) error {
-	return s.SendBody(ctx, "text/plain", strings.NewReader(text))
+	return s.SendBody(ctx, textPlain, strings.NewReader(text))
 }
 
 // SendBody is Send for any content, read as it goes; it does not close body.
 func (s *Session) SendBody(ctx context.Context, contentType string, body io.Reader) error {
-	if !s.Established() {
+	return s.deliver(ctx, contentType, body, "")
+}
+
+// deliver is SendBody with a Message-ID; "": a new one.
+func (s *Session) deliver(ctx context.Context, contentType string, body io.Reader, id string) error {
+	switch {
+	case s.Calling():
+		return ErrNotAnswered
+	case !s.Established():
 		return ErrClosed
 	}
-	sent, err := s.media.Send(ctx, contentType, body, msrp.SendOptions{})
+	sent, err := s.media.Send(ctx, contentType, body, msrp.SendOptions{MessageID: id})
 	if err != nil {
 		return fmt.Errorf("message to %s: %w", s.peer, err)
 	}
@@ -89,17 +147,41 @@ func (s *Session) received(m msrp.Message) { s.tell(m, "") }
 
 // tell tells of a message that came, and where it was saved.
 func (s *Session) tell(m msrp.Message, file string) {
-	if m.Duplicate {
+	state, again := s.hears(m)
+	if again {
 		return
 	}
-	e := Event{Type: "im", From: s.peer, Via: "session", State: "established", ContentType: m.ContentType, Size: m.Size, File: file}
+	e := Event{Type: "im", From: s.peer, Via: "session", State: state, ContentType: m.ContentType, Size: m.Size, File: file}
 	if kind, _, _ := strings.Cut(m.ContentType, "/"); strings.EqualFold(kind, "text") {
 		e.Text = string(m.Body)
 	}
 	s.client.emit(e)
 }
 
-// Close ends the session: BYE, or for one that rings here a refusal.
+// hears says in which state of the session a message came, and whether it came
+// before: one that was shown early is not shown again when its sender, who did
+// not know, sends it on the established session.
+func (s *Session) hears(m msrp.Message) (state string, again bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == established {
+		return "established", m.Duplicate || s.heard[m.ID]
+	}
+	if s.heard == nil {
+		s.heard = map[string]bool{}
+	}
+	again = m.Duplicate || s.heard[m.ID]
+	if len(s.heard) < maxHeard {
+		s.heard[m.ID] = true
+	}
+	return "early", again
+}
+
+// maxHeard bounds the Message-IDs that are remembered.
+const maxHeard = 64
+
+// Close ends the session: BYE, or for one that rings here a refusal, or for one
+// that nobody has answered yet a CANCEL.
 func (s *Session) Close(ctx context.Context) error {
 	s.mu.Lock()
 	was := s.state
@@ -107,11 +189,18 @@ func (s *Session) Close(ctx context.Context) error {
 		s.state = closing
 	}
 	s.mu.Unlock()
-	switch was {
-	case inviting:
+	switch {
+	case was == inviting && s.call != nil:
+		s.call.hang(errEnded)
+		select {
+		case <-s.call.answered:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	case was == inviting:
 		return s.Decline(ctx, 603)
-	case established:
-	default:
+	case was != established:
 		return nil
 	}
 	_, err := s.send(ctx, message.BYE, nil)
@@ -135,6 +224,12 @@ func (s *Session) finish(reason string) {
 	s.stop()
 	s.media.Close()
 	<-s.media.Done()
+	if p := s.progress; p != nil {
+		p.end()
+		if p.media != nil {
+			<-p.media.Done()
+		}
+	}
 	s.client.drop(s)
 	if told {
 		s.client.emit(Event{Type: "closed", Peer: s.peer, Via: "session", Reason: reason})
@@ -224,6 +319,9 @@ func (s *Session) stop() {
 	if s.giveUp != nil {
 		s.giveUp.Stop()
 	}
+	if s.progress != nil {
+		s.progress.reliable.Stop()
+	}
 	if s.answer != nil {
 		s.answer.timer.Stop()
 		s.answer = nil
@@ -246,6 +344,7 @@ func (c *Client) keep(s *Session, d *dialog.Dialog) {
 	s.mu.Unlock()
 	c.mu.Lock()
 	c.sessions[d.ID] = s
+	delete(c.calls, s)
 	c.mu.Unlock()
 }
 
@@ -253,21 +352,20 @@ func (c *Client) drop(s *Session) {
 	s.mu.Lock()
 	d := s.d
 	s.mu.Unlock()
-	if d == nil {
-		return
-	}
 	c.mu.Lock()
-	if c.sessions[d.ID] == s {
+	defer c.mu.Unlock()
+	delete(c.calls, s)
+	if d != nil && c.sessions[d.ID] == s {
 		delete(c.sessions, d.ID)
 	}
-	c.mu.Unlock()
 }
 
-// Sessions are those that are not over, ringing ones among them, in no order.
+// Sessions are those that are not over, ringing ones and calls of ours among
+// them, in no order.
 func (c *Client) Sessions() []*Session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var all []*Session
+	all := slices.Collect(maps.Keys(c.calls))
 	for _, s := range c.sessions {
 		all = append(all, s)
 	}

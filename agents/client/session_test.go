@@ -234,7 +234,7 @@ func TestInvitationsThatAreRefused(t *testing.T) {
 		"another type":   {f.invite(bob, strings.Replace(offer, "text/plain", "image/png", 1)), 488, "305"},
 		"no description": {f.invite(bob, "hello"), 400, "399"},
 		"not SDP":        {replaced(f.invite(bob, offer), "Content-Type", "text/plain"), 415, ""},
-		"Require":        {replaced(f.invite(bob, offer), "Require", "100rel"), 420, ""},
+		"Require":        {replaced(f.invite(bob, offer), "Require", "100rel, precondition"), 420, ""},
 		"no dialog":      {replaced(f.invite(bob, offer), "To", "<sip:bob@example.com>;tag=gone"), 481, ""},
 		"no Contact":     {without(f.invite(bob, offer), "Contact"), 400, ""},
 	} {

@@ -65,7 +65,7 @@ basic=closed for all of them closed.`,
 	f := cmd.Flags()
 	f.IntVar(&opts.port, "port", 0, "own `port` for SIP over UDP and TCP (0: free ones)")
 	f.IntVar(&opts.msrpPort, "msrp-port", 0, "own `port` for sessions (0: a free one)")
-	f.StringVar(&opts.answer, "answer", "ring", "`how` sessions are answered: auto (200 at once), ring (by reply), busy (486), decline (603)")
+	f.StringVar(&opts.answer, "answer", "ring", "`how` sessions are answered: auto (200 at once), ring (by reply), early (by reply, and shows the first message before), busy (486), decline (603)")
 	f.DurationVar(&opts.expires, "expires", time.Hour, "how long a registration or subscription is to last; it is renewed before")
 	f.BoolVar(&opts.unregistered, "no-register", false, "do not register")
 	f.StringVar(&opts.capabilities, "capabilities", "", "`parameters` of the registered Contact, as ';+sip.message;audio' (default: a device for messages)")

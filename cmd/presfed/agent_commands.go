@@ -204,11 +204,7 @@ func (a *agent) list(ctx context.Context, _ []string) error {
 		l.Watching = append(l.Watching, listedUser{s.Target(), s.State()})
 	}
 	for _, s := range a.device.Sessions() {
-		state := "ringing"
-		if s.Established() {
-			state = "established"
-		}
-		l.Sessions = append(l.Sessions, listedUser{s.Peer(), state})
+		l.Sessions = append(l.Sessions, listedUser{s.Peer(), s.State()})
 	}
 	byEntity := func(x, y listedUser) int { return cmp.Compare(x.Entity, y.Entity) }
 	slices.SortFunc(l.Watching, byEntity)
@@ -275,7 +271,7 @@ func (a *agent) session(target string) *client.Session {
 }
 
 func (a *agent) im(ctx context.Context, args []string) error {
-	if s := a.session(args[0]); s != nil && s.Established() {
+	if s := a.session(args[0]); s != nil && (s.Established() || s.Calling()) {
 		return s.Send(ctx, args[1])
 	}
 	_, err := a.device.IM(ctx, args[0], args[1])
@@ -309,7 +305,7 @@ func (a *agent) sendFile(ctx context.Context, args []string) error {
 	}
 	defer f.Close()
 	s := a.session(args[0])
-	if s == nil || !s.Established() {
+	if s == nil || !s.Established() && !s.Calling() {
 		if s, err = a.device.IM(ctx, args[0], ""); err != nil {
 			return err
 		}

@@ -144,6 +144,8 @@ func peerFailure(err error, o deviceOptions) error {
 		return fail(exitAuth, err, "check the user's name and password")
 	case errors.As(err, &refused):
 		return fail(exitRefused, err, refusalHint(refused))
+	case errors.Is(err, client.ErrNotAnswered) && errors.Is(err, context.DeadlineExceeded):
+		return fail(exitTimeout, fmt.Errorf("the message is shown, but %w within %s", client.ErrNotAnswered, o.timeout), "--timeout waits longer")
 	case isTLS(err):
 		return fail(exitAuth, err, "is this the server that was meant, and --authority its authority?")
 	case errors.Is(err, client.ErrTimeout), errors.Is(err, client.ErrTransport), errors.Is(err, context.DeadlineExceeded):

@@ -27,7 +27,9 @@ func newSendIMCmd(con *console, run func(context.Context, sendIMOptions) error) 
 		Use:   "send-im USER [TEXT...]",
 		Short: "Send an instant message through a SIP server, ours or not",
 		Long: `Sends TEXT, or standard input where there is none, in an MSRP session (RFC
-4975): INVITE, SEND in chunks, and BYE when all of it has arrived. With --page it
+4975): INVITE, SEND in chunks, and BYE when all of it has arrived. Devices that
+can, show TEXT by an early session (RFC 3959) before one of them is answered; when
+nobody answers within --timeout, the exit code is 4 all the same. With --page it
 goes as one MESSAGE request (RFC 3428), at most 64 KiB. What is long needs a
 longer --timeout.
 
@@ -77,6 +79,9 @@ func runSendIM(ctx context.Context, opts sendIMOptions) error {
 		session, err := c.IM(ctx, opts.target, first)
 		if err != nil {
 			return err
+		}
+		if err := session.Answered(ctx); err != nil {
+			return errors.Join(err, session.Close(context.WithoutCancel(ctx)))
 		}
 		if opts.chat { // it lasts longer than any answer may take
 			return chat(outer, opts, session)

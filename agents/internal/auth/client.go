@@ -47,7 +47,7 @@ func NewClient(username, password string) *Client {
 		// A user agent server's methods and a proxy's, until told otherwise.
 		asked: map[string]Role{
 			message.REGISTER: UserAgent, message.PUBLISH: UserAgent, message.SUBSCRIBE: UserAgent,
-			message.INVITE: Proxy, message.MESSAGE: Proxy,
+			message.INVITE: Proxy, message.PRACK: Proxy, message.MESSAGE: Proxy,
 		},
 	}
 }

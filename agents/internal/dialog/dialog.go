@@ -1,5 +1,6 @@
 // Package dialog is the state that two user agents share for a while (RFC 3261
-// section 12): identifiers, route set, remote target and sequence numbers.
+// section 12): identifiers, route set, remote target and sequence numbers; and
+// the provisional responses that are made reliable within it (RFC 3262).
 package dialog
 
 import (

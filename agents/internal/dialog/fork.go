@@ -12,6 +12,7 @@ import (
 type Fork struct {
 	invite *message.Request
 	byTag  map[string]*Dialog
+	rseq   map[string]uint32 // of the last reliable provisional response in order
 }
 
 // maxDialogs bounds how many answers to one INVITE are followed.
@@ -19,7 +20,7 @@ const maxDialogs = 64
 
 // NewFork waits for the answers to invite.
 func NewFork(invite *message.Request) *Fork {
-	return &Fork{invite: invite, byTag: map[string]*Dialog{}}
+	return &Fork{invite: invite, byTag: map[string]*Dialog{}, rseq: map[string]uint32{}}
 }
 
 // Receive takes a response to the INVITE. It gives the dialog that the response

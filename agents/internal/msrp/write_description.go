@@ -11,20 +11,7 @@ import (
 
 // Marshal writes the session description.
 func (d Description) Marshal() ([]byte, error) {
-	address := &sdp.Address{Address: d.Host}
-	kind := "IP4"
-	if a, err := netip.ParseAddr(d.Host); err == nil && a.Is6() && !a.Is4In6() {
-		kind = "IP6"
-	}
-	s := sdp.SessionDescription{
-		Origin: sdp.Origin{
-			Username: cmp.Or(d.User, "-"), SessionID: d.ID, SessionVersion: d.Version,
-			NetworkType: "IN", AddressType: kind, UnicastAddress: d.Host,
-		},
-		SessionName:           "-",
-		ConnectionInformation: &sdp.ConnectionInformation{NetworkType: "IN", AddressType: kind, Address: address},
-		TimeDescriptions:      []sdp.TimeDescription{{}},
-	}
+	s := d.frame()
 	for i := range len(d.others) + 1 {
 		if i == d.place {
 			s.MediaDescriptions = append(s.MediaDescriptions, d.media())
@@ -36,6 +23,24 @@ func (d Description) Marshal() ([]byte, error) {
 		}
 	}
 	return s.Marshal()
+}
+
+// frame is all but the media.
+func (d Description) frame() sdp.SessionDescription {
+	address := &sdp.Address{Address: d.Host}
+	kind := "IP4"
+	if a, err := netip.ParseAddr(d.Host); err == nil && a.Is6() && !a.Is4In6() {
+		kind = "IP6"
+	}
+	return sdp.SessionDescription{
+		Origin: sdp.Origin{
+			Username: cmp.Or(d.User, "-"), SessionID: d.ID, SessionVersion: d.Version,
+			NetworkType: "IN", AddressType: kind, UnicastAddress: d.Host,
+		},
+		SessionName:           "-",
+		ConnectionInformation: &sdp.ConnectionInformation{NetworkType: "IN", AddressType: kind, Address: address},
+		TimeDescriptions:      []sdp.TimeDescription{{}},
+	}
 }
 
 func (d Description) media() *sdp.MediaDescription {
