@@ -35,12 +35,12 @@ func (s *Server) others(presentity string) presence.Others {
 	ctx := context.Background()
 	place, err := s.locate.Place(ctx, strings.TrimPrefix(presentity, scheme))
 	if err != nil || !place.Model.Unioned() || !s.composes(place) {
-		return presence.Others{}
+		return presence.Others{Unknown: err != nil}
 	}
 	domain, err := s.locate.Domain(ctx)
 	return presence.Others{
 		Servers:  slices.DeleteFunc(slices.Clone(place.Servers), func(name string) bool { return name == s.cfg.Name }),
-		Personal: err == nil && domain.PolicyMode == db.DistributedPolicy,
+		Personal: domain.PolicyMode == db.DistributedPolicy, Unknown: err != nil,
 	}
 }
 

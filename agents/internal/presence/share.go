@@ -14,6 +14,9 @@ type Others struct {
 	// Personal: each watcher is shown what those servers show her, since they have
 	// policies of their own. Otherwise one share is for all.
 	Personal bool
+	// Unknown: it cannot be said at present; it is asked again next time, and
+	// nothing is shown meanwhile.
+	Unknown bool
 }
 
 // Origin says whose share it is.
@@ -91,6 +94,9 @@ func (p *Presence) needs(aor string) Others {
 	}
 	if who.others == nil {
 		others := p.cfg.Others(aor)
+		if others.Unknown {
+			return others
+		}
 		who.others = &others
 	}
 	return *who.others
@@ -108,7 +114,7 @@ func (o Others) from(server, watcher string) Origin {
 func (p *Presence) complete(aor, watcher string) bool {
 	needs := p.needs(aor)
 	if len(needs.Servers) == 0 {
-		return true
+		return !needs.Unknown
 	}
 	who := p.known(aor)
 	return who != nil && !slices.ContainsFunc(needs.Servers, func(server string) bool {
