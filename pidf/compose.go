@@ -130,9 +130,10 @@ func choose(persons []Person, log *Explanation) []Person {
 	// Of persons that say the same it is the first, in the order of union.
 	best := slices.MaxFunc(persons, comparePersons)
 	for _, p := range persons {
+		log.weigh(p.facts(), RankOf(p))
 		switch {
 		case p.ID == best.ID && p.Source.Publication == best.Source.Publication:
-			log.rank(p.facts(), RankOf(p))
+			log.choose(p.facts(), RankOf(p))
 		case RankOf(p) < RankOf(best):
 			log.drop(p.facts(), "one person", RankOf(best).String()+" outweighs "+RankOf(p).String(), best.facts())
 		case p.Source.Received.Before(best.Source.Received):

@@ -1,6 +1,9 @@
 package pidf
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Explanation says for each element of the shares whose it is and which rule
 // let it in or dropped it. Its JSON form is what a command prints.
@@ -36,6 +39,22 @@ func Explain(entity string, shares ...Share) (Document, Explanation) {
 	return compose(entity, shares, log), *log
 }
 
+// With adds what another explanation says of the elements that this one keeps:
+// how a DevicePolicy came to them before they were composed.
+func (x Explanation) With(more Explanation) Explanation {
+	plain := func(d Decision) string { return plainID(d.ID, idMark(d.Publication)) }
+	x.Decisions = slices.Clone(x.Decisions)
+	for _, m := range more.Decisions {
+		i := slices.IndexFunc(x.Decisions, func(d Decision) bool {
+			return d.Kept && d.Element == m.Element && d.Publication == m.Publication && plain(d) == plain(m)
+		})
+		if i >= 0 {
+			x.Decisions[i].Steps = slices.Concat(m.Steps, x.Decisions[i].Steps)
+		}
+	}
+	return x
+}
+
 // The methods below record; on a nil Explanation they do nothing.
 
 func (x *Explanation) keep(f facts, rule, because string) {
@@ -68,12 +87,21 @@ func (x *Explanation) change(f facts, rule, because string, by facts) {
 	}
 }
 
-func (x *Explanation) rank(f facts, r Rank) {
+// weigh records the rank of a person, chosen or not.
+func (x *Explanation) weigh(f facts, r Rank) {
 	if x == nil {
 		return
 	}
 	if d := x.find(f); d != nil {
 		d.Rank = r.String()
+	}
+}
+
+func (x *Explanation) choose(f facts, r Rank) {
+	if x == nil {
+		return
+	}
+	if d := x.find(f); d != nil {
 		d.Steps = append(d.Steps, Step{Rule: "one person", Because: "chosen: " + r.String()})
 	}
 }

@@ -79,9 +79,18 @@ func (v *validator) draft(n *node) {
 			v.find(n, NSCaps+" (RFC 5196)", "the capabilities' namespace before RFC 5196, %s", nsServcaps)
 		}
 	}
-	if _, ok := n.declared(n.prefix); n.prefix == "sc" && !ok {
+	if n.undeclared() && !n.outer.undeclared() {
 		v.find(n, "xmlns:sc on this element or around it", "the namespace prefix sc without a declaration")
 	}
+}
+
+// undeclared tells an element whose prefix the draft declares elsewhere.
+func (n *node) undeclared() bool {
+	if n == nil || n.prefix != "sc" {
+		return false
+	}
+	_, ok := n.declared(n.prefix)
+	return !ok
 }
 
 // check holds an element against its type.
@@ -166,10 +175,9 @@ func (v *validator) sequence(n *node, s *shape) {
 		if single {
 			alone[i] = c.name.Local
 		}
-		if i > at {
-			at = i
+		if i >= at {
+			at, last = i, c.name.Local
 		}
-		last = c.name.Local
 		v.inside(c, s)
 	}
 	for i, part := range s.parts {

@@ -68,6 +68,7 @@ func newRoot(con *console) *cobra.Command {
 		newBedCmd(con),
 		newCertsCmd(con),
 		newCompletionCmd(con, runCompletion),
+		newComposeCmd(con, runCompose),
 		newDemoCmd(con, runFlows),
 		newDirectoryCmd(con),
 		newFlowCmd(con),
