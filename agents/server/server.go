@@ -18,6 +18,7 @@ import (
 	"presfed/agents/internal/clock"
 	"presfed/agents/internal/control"
 	"presfed/agents/internal/event"
+	"presfed/agents/internal/eventlist"
 	"presfed/agents/internal/im"
 	"presfed/agents/internal/locate"
 	"presfed/agents/internal/message"
@@ -26,6 +27,7 @@ import (
 	"presfed/agents/internal/proxy"
 	"presfed/agents/internal/registrar"
 	"presfed/agents/internal/resolve"
+	"presfed/agents/internal/rlmi"
 	"presfed/agents/internal/sip"
 	"presfed/agents/internal/wire"
 	"presfed/db"
@@ -110,6 +112,7 @@ type Server struct {
 	notifier   *event.Notifier
 	subscriber *event.Subscriber
 	backend    *backend.Backend
+	lists      *eventlist.Lists
 	shares     []state.Subscription // held at other servers before a restart, until Run
 	control    *control.Server      // nil: none
 	admin      *admin               // nil: none
@@ -182,7 +185,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	}
 	s.registrar = registrar.New(registrar.Config{
 		Store: s.store, Clock: cfg.Clock, Log: s.log,
-		Ours: s.ours, Changed: s.devicesBack,
+		Ours: s.ours, Changed: s.devicesBack, Supported: rlmi.Extension,
 	}, snapshot.Bindings)
 	endpoint := sip.Config{
 		Name: cfg.Name, Host: s.self.Identity, ServerTLS: cfg.ServerTLS, ClientTLS: cfg.ClientTLS,
@@ -207,6 +210,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	})
 	if err == nil {
 		s.startBackend()
+		s.startLists()
 		s.startPresence(snapshot)
 	}
 	return s, err
