@@ -74,6 +74,10 @@ type Config struct {
 	// PublishToRoot passes a user's PUBLISH on to her root, where there is one,
 	// instead of keeping it here as our share.
 	PublishToRoot bool
+	// KeepAlive is how long another server may be silent before it is pinged (RFC
+	// 5626 section 4.4.1); a link that is dead is known to be within three times
+	// that. 0: 5 seconds; less than 0: nobody is pinged.
+	KeepAlive time.Duration
 	// NoAuth believes every client's From. Only for a bed on loopback addresses:
 	// anything else is an error.
 	NoAuth bool
@@ -136,6 +140,7 @@ func (e *InputError) Error() string { return e.What }
 func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	cfg.Listen = slices.Clone(cfg.Listen) // it is read as long as we run
 	cfg.ShareExpires = cmp.Or(cfg.ShareExpires, 5*time.Minute)
+	cfg.KeepAlive = cmp.Or(cfg.KeepAlive, 5*time.Second)
 	s = &Server{cfg: cfg, log: cfg.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -189,7 +194,8 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	}, snapshot.Bindings)
 	endpoint := sip.Config{
 		Name: cfg.Name, Host: s.self.Identity, ServerTLS: cfg.ServerTLS, ClientTLS: cfg.ClientTLS,
-		Handler: (*handler)(s), Tap: s.cfg.Tap, Clock: cfg.Clock, Log: s.log,
+		Handler: (*handler)(s), Tap: s.cfg.Tap, Clock: cfg.Clock, Log: s.log, KeepAlive: cfg.KeepAlive,
+		Limits: sip.Limits{ConnectTimeout: max(0, 2*cfg.KeepAlive)},
 	}
 	for _, l := range cfg.Listen {
 		endpoint.Listen = append(endpoint.Listen, sip.Listen{Transport: l.Transport, Addr: l.Addr})
