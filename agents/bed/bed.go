@@ -142,7 +142,7 @@ func (b *Bed) startServer(ctx context.Context, at Server) error {
 			{Transport: "TLS", Addr: b.ground.links[at.Name]},
 		},
 		ServerTLS: creds.Config(), ClientTLS: creds.Config(), Clock: b.options.Clock,
-		Log: b.options.Log.With("participant", at.Name), Tap: b.recorder.tap,
+		ShareLinger: b.options.ShareLinger, Log: b.options.Log.With("participant", at.Name), Tap: b.recorder.tap,
 	})
 	if err != nil {
 		delete(b.servers, at.Name)

@@ -3,6 +3,7 @@ package bed_test
 import (
 	"bytes"
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"presfed/agents/bed"
 	"presfed/agents/flow"
 	"presfed/agents/internal/wire"
+	"presfed/routing"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -78,21 +80,30 @@ func awaitRecords(t *testing.T, b *bed.Bed, n int) []wire.Record {
 	}
 }
 
-// The partitioned flows run as they are drawn, in any order on one bed.
+// The flows run as they are drawn, in any order on one bed.
 func TestFlows(t *testing.T) {
 	for name, c := range map[string]struct {
 		options bed.Options
-		order   []string
+		order   string
 	}{
-		"as drawn":               {bed.Options{}, []string{"4.1.1", "4.1.2", "4.1.3", "4.1.4"}},
-		"synchronised, shuffled": {bed.Options{Synchronised: true}, []string{"4.1.3", "4.1.4", "4.1.1", "4.1.2", "4.1.4"}},
-		"ports, each twice":      {bed.Options{Ports: true}, []string{"4.1.4", "4.1.4", "4.1.1", "4.1.1", "4.1.2", "4.1.2", "4.1.3", "4.1.3"}},
+		"partitioned":                          {bed.Options{}, "4.1.1 4.1.2 4.1.3 4.1.4"},
+		"partitioned, synchronised, shuffled":  {bed.Options{Synchronised: true}, "4.1.3 4.1.4 4.1.1 4.1.2 4.1.4"},
+		"partitioned, ports, each twice":       {bed.Options{Ports: true}, "4.1.4 4.1.4 4.1.1 4.1.1 4.1.2 4.1.2 4.1.3 4.1.3"},
+		"hierarchical":                         {bed.Options{}, "4.2.1.1 4.2.1.2 4.2.1.3 4.2.1.4"},
+		"hierarchical, synchronised, shuffled": {bed.Options{Synchronised: true}, "4.2.1.4 4.2.1.3 4.2.1.2 4.2.1.1"},
+		"hierarchical, ports, each twice":      {bed.Options{Ports: true}, "4.2.1.3 4.2.1.3 4.2.1.4 4.2.1.4 4.2.1.1 4.2.1.1 4.2.1.2 4.2.1.2"},
+		"peer":                                 {bed.Options{}, "4.2.2.1 4.2.2.2 4.2.2.3"},
+		"peer, synchronised, shuffled":         {bed.Options{Synchronised: true}, "4.2.2.2 4.2.2.3 4.2.2.1"},
+		"peer, ports, each twice":              {bed.Options{Ports: true}, "4.2.2.3 4.2.2.3 4.2.2.2 4.2.2.2 4.2.2.1 4.2.2.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			model, _, _ := strings.Cut(name, ",")
+			c.options.Model = routing.Model(model)
+			c.options.ShareLinger = 20 * time.Millisecond
 			b := up(t, c.options)
 			r := flow.NewRunner(b, flow.Settings{})
-			for _, id := range c.order {
+			for id := range strings.FieldsSeq(c.order) {
 				f, _ := flow.Show(id)
 				result, err := r.Run(t.Context(), f)
 				if err != nil {

@@ -11,7 +11,7 @@ import (
 // beyond are the checks that no relay of the bed can make fail alone: the
 // descriptions, without which there is no session to go on with; what a session
 // carries from device to device; what Alice sends past the relay.
-var beyond = []string{"4.1.4 F1 SDP", "4.1.4 F1 a=path", "4.1.4 F4 SDP", "4.1.4 F4 a=path",
+var beyond = []string{"4.2.", "4.1.4 F1 SDP", "4.1.4 F1 a=path", "4.1.4 F4 SDP", "4.1.4 F4 a=path",
 	"4.1.4 F7 ", "4.1.4 F10 ", "4.1.4 F11 ", "4.1.4 F12 ", "4.1.4 F13 ", "4.1.4 F14 ", "4.1.4 F19 "}
 
 // Every other check has its sabotage.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"time"
 
 	"presfed/agents/internal/clock"
 	"presfed/routing"
@@ -30,6 +31,8 @@ type Options struct {
 	Ports bool
 	// Synchronised has the servers keep copies of the directory.
 	Synchronised bool
+	// ShareLinger is as in [server.Config]; not of processes.
+	ShareLinger time.Duration
 	// KeyLog is where TLS session secrets are appended (SSLKEYLOGFILE); empty:
 	// nowhere.
 	KeyLog string

@@ -158,7 +158,13 @@ func (r *process) ready(ctx context.Context) error {
 		}
 	}()
 	info, err := r.control.Ready(ctx)
-	if err != nil && context.Cause(ctx) == errEnded {
+	if errors.Is(err, control.ErrEnded) { // its socket is the first to know
+		select {
+		case <-r.ended:
+		case <-ctx.Done():
+		}
+	}
+	if err != nil && (context.Cause(ctx) == errEnded || errors.Is(err, control.ErrEnded)) {
 		return fmt.Errorf("it ended at once: %s", lastLines(r.log, 3))
 	}
 	if err != nil {

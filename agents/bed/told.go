@@ -69,7 +69,7 @@ func (d *told) IM(ctx context.Context, user, text string) error {
 }
 
 func (d *told) Reply(ctx context.Context, user, text string) error {
-	if d.answer == "early" {
+	if d.answer == client.AnswerEarly {
 		if err := d.wait(ctx, "im from="+d.aor(user)+" state=early"); err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ type pendingAnswer struct {
 	every time.Duration
 	until time.Time
 	timer clock.Timer
+	acked chan struct{} // closed by the ACK
 }
 
 // answerWith sends the 200 with our description, nil where the peer has it, and
@@ -40,7 +41,7 @@ func (s *Session) answerWith(tx *sip.ServerTx, body []byte) {
 	if s.giveUp != nil {
 		s.giveUp.Stop()
 	}
-	a := &pendingAnswer{tx: tx, res: res, seq: cseq.Seq, every: t1, until: c.clock.Now().Add(64 * t1)}
+	a := &pendingAnswer{tx: tx, res: res, seq: cseq.Seq, every: t1, until: c.clock.Now().Add(64 * t1), acked: make(chan struct{})}
 	if s.answer != nil {
 		s.answer.timer.Stop()
 	}
@@ -97,6 +98,7 @@ func (c *Client) acknowledged(ack *message.Request) {
 	}
 	a.timer.Stop()
 	s.answer = nil
+	close(a.acked)
 	late := s.offer == nil && s.wish != "" && s.seq == cseq.Seq
 	s.mu.Unlock()
 	if !late {

@@ -116,8 +116,10 @@ func (c *Client) refuseOffer(reply func(int, ...string), err error) {
 	reply(status, fields...)
 }
 
-// Accept answers a session that rings. The session is then established. Where a
-// description is still on its way to the peer, it waits for that.
+// Accept answers a session that rings, and returns when the peer has acknowledged
+// the answer: what is sent then comes after the ACK. Where a description is still
+// on its way to the peer, it waits for that first. The session is established
+// even if ctx ends meanwhile.
 func (s *Session) Accept(ctx context.Context) error {
 	if s.Calling() {
 		return ErrNotAnswered
@@ -128,7 +130,20 @@ func (s *Session) Accept(ctx context.Context) error {
 	if !s.accept() {
 		return ErrClosed
 	}
-	return nil
+	s.mu.Lock()
+	a := s.answer
+	s.mu.Unlock()
+	if a == nil {
+		return nil // acknowledged by now
+	}
+	select {
+	case <-a.acked:
+		return nil
+	case <-s.ended:
+		return ErrClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // accept answers the INVITE with 200.

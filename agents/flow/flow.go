@@ -81,10 +81,7 @@ type Check struct {
 }
 
 // List is every flow, in the draft's order.
-func List() []Flow { return all()[:4] }
-
-// all has those that List is still to have.
-func all() []Flow {
+func List() []Flow {
 	return []Flow{
 		addBuddy(), away(), doNotDisturb(), instantMessage(),
 		login(), rootAddBuddy(), meeting(), rootIM(),
@@ -94,7 +91,7 @@ func all() []Flow {
 
 // Show is the flow with that id or slug.
 func Show(id string) (Flow, bool) {
-	flows := all()
+	flows := List()
 	i := slices.IndexFunc(flows, func(f Flow) bool { return f.ID == id || f.Slug == id })
 	if i < 0 {
 		return Flow{}, false

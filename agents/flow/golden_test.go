@@ -29,14 +29,20 @@ type shot struct {
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 var ends = map[string]netip.AddrPort{
-	"alice-pc server-a TCP": netip.MustParseAddrPort("127.9.0.11:40001"),
-	"server-a alice-pc TCP": netip.MustParseAddrPort("127.9.0.1:5060"),
-	"server-a server-b TLS": netip.MustParseAddrPort("127.9.0.1:41000"),
-	"server-b server-a TLS": netip.MustParseAddrPort("127.9.0.2:5061"),
-	"bob-pc server-b TCP":   netip.MustParseAddrPort("127.9.0.21:40002"),
-	"server-b bob-pc TCP":   netip.MustParseAddrPort("127.9.0.2:5060"),
-	"alice-pc bob-pc MSRP":  netip.MustParseAddrPort("127.9.0.11:42000"),
-	"bob-pc alice-pc MSRP":  netip.MustParseAddrPort("127.9.0.21:2856"),
+	"alice-pc server-a TCP":    netip.MustParseAddrPort("127.9.0.11:40001"),
+	"server-a alice-pc TCP":    netip.MustParseAddrPort("127.9.0.1:5060"),
+	"server-a server-b TLS":    netip.MustParseAddrPort("127.9.0.1:41000"),
+	"server-b server-a TLS":    netip.MustParseAddrPort("127.9.0.2:5061"),
+	"bob-pc server-b TCP":      netip.MustParseAddrPort("127.9.0.21:40002"),
+	"server-b bob-pc TCP":      netip.MustParseAddrPort("127.9.0.2:5060"),
+	"alice-phone server-b TCP": netip.MustParseAddrPort("127.9.0.12:40003"),
+	"server-b alice-phone TCP": netip.MustParseAddrPort("127.9.0.2:5060"),
+	"calendar server-a TCP":    netip.MustParseAddrPort("127.9.0.13:40004"),
+	"server-a calendar TCP":    netip.MustParseAddrPort("127.9.0.1:5060"),
+	"bob-pc alice-phone MSRP":  netip.MustParseAddrPort("127.9.0.21:42001"),
+	"alice-phone bob-pc MSRP":  netip.MustParseAddrPort("127.9.0.12:2856"),
+	"alice-pc bob-pc MSRP":     netip.MustParseAddrPort("127.9.0.11:42000"),
+	"bob-pc alice-pc MSRP":     netip.MustParseAddrPort("127.9.0.21:2856"),
 }
 
 func golden(t *testing.T, id string) *scene {
@@ -51,10 +57,12 @@ func golden(t *testing.T, id string) *scene {
 			{Name: ServerA, Addresses: addrs("127.9.0.1:5060 127.9.0.1:5061"), Hosts: []string{"servera.example.com"}},
 			{Name: ServerB, Addresses: addrs("127.9.0.2:5060 127.9.0.2:5061"), Hosts: []string{"serverb.example.com"}},
 			{Name: AlicePC, Addresses: addrs("127.9.0.11:5060")},
+			{Name: AlicePhone, Addresses: addrs("127.9.0.12:5060")},
+			{Name: Calendar, Addresses: addrs("127.9.0.13:5060")},
 			{Name: BobPC, Addresses: addrs("127.9.0.21:5060")},
 			{Name: BobPhone, Addresses: addrs("127.9.0.22:5060")},
 		},
-		Allows: map[string][]string{"bob": {"alice"}},
+		Allows: map[string][]string{"alice": {"bob"}, "bob": {"alice"}},
 	}}
 	data, err := os.ReadFile("testdata/" + id + ".txt")
 	if err != nil {

@@ -37,7 +37,7 @@ func login() Flow {
 			one("F10", isPIDF),
 			document("F10", alicesAll(active)),
 		),
-		prepare: parts(hungUp, ignores(BobPC, "alice"), ignores(AlicePC, "alice"), silent(Calendar), silent(AlicePC), silent(AlicePhone),
+		prepare: parts(hungUp, ignores(BobPC, "alice"), ignores(AlicePC, "alice"), unasked(ServerA, ServerB), silent(Calendar), silent(AlicePC), silent(AlicePhone),
 			registered(AlicePC, AlicePhone)),
 		act: parts(phoneIs(pidf.Open), aliceIs(pidf.StatusOpen, "I am Active"), watches(AlicePC, "alice")),
 	})

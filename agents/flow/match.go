@@ -70,7 +70,7 @@ func (m *matcher) fits(want Message, o *observed) bool {
 	}
 	// A response is its request's by the branch (RFC 3261 section 17.1.3), and so
 	// is the ACK to a refusal (section 17.1.1.3).
-	if asked != nil && (o.Branch != asked.Branch || o.Status != 0 && o.CSeq != asked.CSeq) {
+	if asked != nil && (o.Branch != asked.Branch || o.CallID != asked.CallID || o.Status != 0 && o.CSeq != asked.CSeq) {
 		return false
 	}
 	if want.method == "ACK" && want.of == "" && m.endsHop(o) {

@@ -26,7 +26,7 @@ func peerAddBuddy() Flow {
 			one("F7", isPIDF),
 			document("F7", alices(pidf.MatchEqual, active, alicesText(pidf.Open), alicesVoice(pidf.Open), alicesPC(pidf.Open))),
 		),
-		prepare: parts(hungUp, ignores(BobPC, "alice"), alicePublished, registered(BobPC)), act: watches(BobPC, "alice"),
+		prepare: parts(hungUp, ignores(BobPC, "alice"), unasked(ServerB, ServerA), alicePublished, registered(BobPC)), act: watches(BobPC, "alice"),
 	})
 }
 

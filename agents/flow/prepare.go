@@ -2,7 +2,10 @@ package flow
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
+	"presfed/agents/internal/wire"
 	"presfed/pidf"
 )
 
@@ -93,6 +96,32 @@ func setWatch(w watch, want bool) part {
 			delete(r.watching, w)
 		}
 		return err
+	}
+}
+
+// unasked waits until no subscription stands that one server opened at the other:
+// those to a share stay for a while when nobody needs them any more.
+func unasked(from, to string) part {
+	return func(ctx context.Context, r *Runner) error {
+		for {
+			records, more := r.records()
+			open := map[string]bool{} // by Call-ID
+			for _, o := range observe(records, &Facts{}) {
+				switch {
+				case o.Status != 0 || o.Protocol != wire.SIP:
+				case o.Method == "SUBSCRIBE" && o.From == from && o.To == to && o.ToTag == "":
+					open[o.CallID] = true
+				case o.Method == "NOTIFY" && strings.HasPrefix(o.last().get("Subscription-State"), "terminated"):
+					delete(open, o.CallID)
+				}
+			}
+			if len(open) == 0 {
+				return nil
+			}
+			if err := r.more(ctx, more); err != nil {
+				return fmt.Errorf("a subscription of %s at %s does not end: %w", from, to, err)
+			}
+		}
 	}
 }
 

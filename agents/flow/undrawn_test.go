@@ -189,7 +189,7 @@ func TestResultLines(t *testing.T) {
 			}
 		}
 	}
-	if kinds["participant"] != 5 || kinds["message"] != 8 || kinds["check"] != len(s.flow.Checks) || kinds["verdict"] != 1 {
+	if kinds["participant"] != 7 || kinds["message"] != 8 || kinds["check"] != len(s.flow.Checks) || kinds["verdict"] != 1 {
 		t.Error(kinds)
 	}
 }

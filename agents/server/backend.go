@@ -24,7 +24,7 @@ func (s *Server) startBackend() {
 		Retry: s.cfg.PeerRetry, Clock: s.cfg.Clock, Log: s.log,
 	})
 	s.backend = backend.New(backend.Config{
-		Subscriber: s.subscriber, Ask: s.askShare, Same: s.means, Told: s.shareTold, Grace: s.cfg.ShareGrace,
+		Subscriber: s.subscriber, Ask: s.askShare, Same: s.means, Told: s.shareTold, Grace: s.cfg.ShareGrace, Linger: s.cfg.ShareLinger,
 		Lanes: &s.lanes, Clock: s.cfg.Clock, Log: s.log,
 	})
 }
@@ -109,10 +109,6 @@ func (s *Server) means(entity, presentity string) bool {
 
 // sendSubscribe finds the way to another server.
 func (s *Server) sendSubscribe(out event.Outgoing, done func(*message.Response, error)) {
-	if out.Peer == s.cfg.Name {
-		s.subscribeInside(out.Request, done)
-		return
-	}
 	s.hops(out.Hop, func(targets []sip.Target, err error) {
 		if err == nil && len(targets) == 0 {
 			err = sip.ErrTransport

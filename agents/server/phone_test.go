@@ -28,7 +28,6 @@ type phone struct {
 	requests  chan *sip.ServerTx
 	acks      chan *message.Request
 	cseq      int
-	etag      string // of what its user has published
 }
 
 func (p *phone) ServeRequest(tx *sip.ServerTx)               { p.requests <- tx }

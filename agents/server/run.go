@@ -35,7 +35,6 @@ func (s *Server) Run(ctx context.Context) error {
 	s.lanes.Close()
 	s.notifier.Close()
 	s.backend.Close()
-	s.lists.Close()
 	s.subscriber.Close()
 	s.presence.Close()
 	stop()

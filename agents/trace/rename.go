@@ -7,9 +7,11 @@ import (
 )
 
 // Renamer replaces what differs from run to run by names in order of
-// appearance: tags, branches, Call-IDs, nonces, entity-tags, what a proxy wrote
-// into its Record-Route, identifiers of SDP and MSRP, ports and times. The same value gets the same name wherever it stands, so
-// that two runs of one flow read alike.
+// appearance: tags, branches, Call-IDs, nonces and their counts, entity-tags, names of
+// publications, what a proxy wrote into its Record-Route, numbers of reliable
+// responses, boundaries, identifiers of SDP and MSRP, ports and times. The same
+// value gets the same name wherever it stands, so that two runs of one flow read
+// alike.
 type Renamer struct {
 	names map[string]string // new by old, each with its kind before it
 	count map[string]int
@@ -35,7 +37,12 @@ var renameRules = []renameRule{
 	{"call", regexp.MustCompile(`(?im)(^(?:Call-ID|i) *: *|"call_id":")([^\s"]+)`)},
 	{"nonce", regexp.MustCompile(`(?i)(\bc?nonce=")([^"]+)`)},
 	{"response", regexp.MustCompile(`(?i)(\bresponse=")([0-9a-f]{32,})`)},
+	{"count", regexp.MustCompile(`(?i)(\bnc=)([0-9a-f]{8})\b`)},
 	{"etag", regexp.MustCompile(`(?im)(^SIP-(?:ETag|If-Match) *: *)(\S+)`)},
+	{"publication", regexp.MustCompile(`( publication=")([^"]+)`)},
+	{"rseq", regexp.MustCompile(`(?im)(^(?:RSeq|RAck) *: *)(\d+)`)},
+	{"boundary", regexp.MustCompile(`(?i)(;\s*boundary="?)([^\s;"]+)`)},
+	{"boundary", regexp.MustCompile(`(?m)(^--)([\w'()+,./:=?]+?)(?:--)?\r?$`)},
 	{"flow", regexp.MustCompile(`(?im)(^(?:Record-)?Route *: *<sips?:)([^\s@>]+)@`)},
 	{"description", regexp.MustCompile(`(?m)(^o=\S+ )(\d+) `)},
 	{"description", regexp.MustCompile(`(?m)(^o=\S+ \S+ )(\d+) `)},

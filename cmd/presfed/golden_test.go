@@ -81,7 +81,7 @@ func goldenOf(t *testing.T, f flow.Flow) string {
 	for _, m := range result.Messages {
 		from, to := plainSubnet(m.Src.String(), subnet), plainSubnet(m.Dst.String(), subnet)
 		fmt.Fprintln(&out, names.Rename(fmt.Sprintf("\n>> %s %s (%s) > %s (%s) %s %s", m.F, m.From, from, m.To, to, m.Transport, m.Protocol)))
-		raw := sortTuples(plainLength(names.Rename(plainSubnet(string(m.Raw), subnet)), m.Raw))
+		raw := plainLength(names.Rename(plainSubnet(sortTuples(string(m.Raw)), subnet)), m.Raw)
 		raw = strings.ReplaceAll(raw, "\r\n", "\n")
 		out.WriteString(strings.TrimRight(raw, "\n") + "\n")
 	}

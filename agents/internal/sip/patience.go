@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"sync/atomic"
 	"time"
 )
 
@@ -14,9 +13,8 @@ import (
 type patience struct {
 	net.Conn
 	limit time.Duration
-	begun bool         // part of a message is there, or owed
-	timed bool         // a deadline is set
-	heard *atomic.Bool // set when something comes
+	begun bool // part of a message is there, or owed
+	timed bool // a deadline is set
 }
 
 // Read is net.Conn's. A message that comes whole costs no deadline.
@@ -28,10 +26,7 @@ func (p *patience) Read(b []byte) (int, error) {
 		}
 	}
 	n, err := p.Conn.Read(b)
-	if n > 0 {
-		p.begun = true
-		p.heard.Store(true)
-	}
+	p.begun = p.begun || n > 0
 	return n, err
 }
 
