@@ -109,6 +109,10 @@ func (s *Server) means(entity, presentity string) bool {
 
 // sendSubscribe finds the way to another server.
 func (s *Server) sendSubscribe(out event.Outgoing, done func(*message.Response, error)) {
+	if out.Peer == s.cfg.Name {
+		s.subscribeInside(out.Request, done)
+		return
+	}
 	s.hops(out.Hop, func(targets []sip.Target, err error) {
 		if err == nil && len(targets) == 0 {
 			err = sip.ErrTransport

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"presfed/agents/internal/eventlist"
 	"presfed/agents/internal/locate"
 	"presfed/agents/internal/presence"
 	"presfed/db"
@@ -26,11 +27,16 @@ func (s *Server) directoryChanged(c locate.Changed) {
 	for _, aor := range slices.Compact(users) {
 		s.hold(aor)
 	}
+	s.listsChanged(c.All, c.Buddies, c.Places, append(slices.Clone(c.Policy), users...))
 	if c.All || c.Domain { // the domain's default or mode may have changed, for anybody
 		for _, resource := range s.notifier.Resources() {
+			if _, list := eventlist.OwnerOf(resource); list {
+				continue // its members' servers see to that
+			}
 			s.presence.Placed(resource)
 			s.presence.PolicyChanged(resource)
 		}
+		s.lists.Reconsidered()
 		return
 	}
 	for _, aor := range c.Policy {
@@ -44,7 +50,8 @@ func (s *Server) known() []string {
 	aors := s.registrar.Users()
 	for _, uris := range [][]string{s.presence.Presentities(), s.backend.Presentities(), s.notifier.Resources(), s.notifier.Watchers()} {
 		for _, uri := range uris {
-			aors = append(aors, strings.TrimPrefix(uri, scheme))
+			aor, _, _ := strings.Cut(strings.TrimPrefix(uri, scheme), ";") // a list is its owner's
+			aors = append(aors, aor)
 		}
 	}
 	return aors
@@ -87,5 +94,6 @@ func (s *Server) hold(aor string) {
 // what she published and registered goes.
 func (s *Server) forget(aor, reason string) {
 	s.presence.Forget(scheme+aor, reason)
+	s.lists.Forget(scheme+aor, reason)
 	s.registrar.Forget(aor)
 }

@@ -28,6 +28,7 @@ type phone struct {
 	requests  chan *sip.ServerTx
 	acks      chan *message.Request
 	cseq      int
+	etag      string // of what its user has published
 }
 
 func (p *phone) ServeRequest(tx *sip.ServerTx)               { p.requests <- tx }

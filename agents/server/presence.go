@@ -24,10 +24,11 @@ func (s *Server) startPresence(snapshot state.Snapshot) {
 		Others: s.others, Need: s.needShares, Wait: s.cfg.FirstNotify, Min: s.cfg.MinExpires, Mirror: true,
 	})
 	s.notifier = event.NewNotifier(event.NotifierConfig{
-		Packages: []event.Package{s.presence.Package()}, Lanes: &s.lanes, Store: s.store, Send: s.sendNotify,
+		Packages: []event.Package{s.presence.Package(), s.lists.Package()}, Lanes: &s.lanes, Store: s.store, Send: s.sendNotify,
 		Retry: s.cfg.PeerRetry, Clock: s.cfg.Clock, Log: s.log,
 	})
 	s.presence.Bind(s.notifier)
+	s.lists.Bind(s.notifier)
 	s.presence.Restore(snapshot.Publications)
 	s.notifier.Restore(slices.DeleteFunc(slices.Clone(snapshot.Subscriptions), func(sub state.Subscription) bool {
 		return sub.Half != state.Notifier
@@ -47,6 +48,9 @@ func (s *Server) mayWatch(presentity, watcher string) (presence.Treatment, error
 // a device down the connection it registered by last, or its SUBSCRIBE came by,
 // while that lives.
 func (s *Server) sendNotify(n *event.Notice, done func(event.Outcome)) {
+	if s.notifyInside(n, done) {
+		return
+	}
 	s.hops(n.Hop, func(targets []sip.Target, err error) {
 		var to sip.Target
 		if _, peer := s.serverAt(context.Background(), n.Hop); !peer {

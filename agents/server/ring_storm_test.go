@@ -28,6 +28,26 @@ type moody struct {
 	mu    sync.Mutex
 	die   *rand.Rand
 	calls map[string]*at // by Call-ID
+	paged map[string]int // MESSAGEs, by Call-ID
+}
+
+func (b *domain) moody(server string, seed, stream uint64) *moody {
+	return &moody{phone: b.phone("alice", server, "TCP"), die: rand.New(rand.NewPCG(seed, stream)), calls: map[string]*at{}, paged: map[string]int{}}
+}
+
+// within waits until ok holds.
+func (m *moody) within(ok func() bool) {
+	m.t.Helper()
+	holds := func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return ok()
+	}
+	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			m.t.Fatalf("a device at %s: %+v", m.server, m.calls)
+		}
+	}
 }
 
 func (m *moody) run(stop <-chan struct{}) {
@@ -62,6 +82,9 @@ func (m *moody) take(tx *sip.ServerTx) {
 			return
 		}
 		time.AfterFunc(time.Duration(m.die.IntN(6))*time.Millisecond, func() { m.ends(tx, a, status) })
+	case message.MESSAGE:
+		m.paged[id]++
+		m.replies(tx, 200, m.user)
 	case message.CANCEL:
 		a.cancels++
 		m.replies(tx, 200, m.user)
@@ -93,7 +116,7 @@ func TestManyCallsAtOnce(t *testing.T) {
 			defer close(stop)
 			var devices []*moody
 			for i, server := range []string{"a", "a", "b", "b"} {
-				m := &moody{phone: b.phone("alice", server, "TCP"), die: rand.New(rand.NewPCG(seed, uint64(i))), calls: map[string]*at{}}
+				m := b.moody(server, seed, uint64(i))
 				m.register()
 				devices = append(devices, m)
 				wg.Go(func() { m.run(stop) })

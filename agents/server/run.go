@@ -35,6 +35,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.lanes.Close()
 	s.notifier.Close()
 	s.backend.Close()
+	s.lists.Close()
 	s.subscriber.Close()
 	s.presence.Close()
 	stop()

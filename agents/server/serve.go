@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"presfed/agents/internal/auth"
@@ -11,6 +12,7 @@ import (
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/presence"
 	"presfed/agents/internal/proxy"
+	"presfed/agents/internal/rlmi"
 	"presfed/agents/internal/sip"
 	"presfed/db"
 	"presfed/routing"
@@ -56,7 +58,7 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	case method == message.OPTIONS:
 		if s.understands(tx) { // RFC 3261 section 11.2
 			s.reply(tx, 200, "Allow", allowed, "Allow-Events", s.notifier.AllowEvents(),
-				"Accept", presence.ContentType, "Accept-Encoding", "identity", "Accept-Language", "en", "Supported", "") // none
+				"Accept", presence.ContentType, "Accept-Encoding", "identity", "Accept-Language", "en", "Supported", rlmi.Extension)
 		}
 	case method == message.SUBSCRIBE && to.Tag() != "" && s.notifier.Has(message.CallID(req), to.Tag()):
 		s.refresh(tx)
@@ -111,14 +113,16 @@ func (s *Server) talk(tx *sip.ServerTx) {
 	s.im.Serve(tx, sender)
 }
 
-// understands answers 420 where a request that ends here requires an extension:
-// none is ours (RFC 3261 section 8.2.2.3).
-func (s *Server) understands(tx *sip.ServerTx) bool {
-	required := message.Values(tx.Request(), "Require")
-	if len(required) > 0 {
-		s.reply(tx, 420, "Unsupported", strings.Join(required, ", "))
+// understands answers 420 where a request that ends here requires an extension
+// that is not among those that can be applied to it (RFC 3261 section 8.2.2.3).
+func (s *Server) understands(tx *sip.ServerTx, extensions ...string) bool {
+	unknown := slices.DeleteFunc(message.Values(tx.Request(), "Require"), func(tag string) bool {
+		return slices.ContainsFunc(extensions, func(ours string) bool { return strings.EqualFold(tag, ours) })
+	})
+	if len(unknown) > 0 {
+		s.reply(tx, 420, "Unsupported", strings.Join(unknown, ", "))
 	}
-	return len(required) == 0
+	return len(unknown) == 0
 }
 
 // register ends a client's REGISTER here, if this server serves the user and

@@ -18,6 +18,7 @@ import (
 	"presfed/agents/internal/clock"
 	"presfed/agents/internal/control"
 	"presfed/agents/internal/event"
+	"presfed/agents/internal/eventlist"
 	"presfed/agents/internal/im"
 	"presfed/agents/internal/locate"
 	"presfed/agents/internal/message"
@@ -26,6 +27,7 @@ import (
 	"presfed/agents/internal/proxy"
 	"presfed/agents/internal/registrar"
 	"presfed/agents/internal/resolve"
+	"presfed/agents/internal/rlmi"
 	"presfed/agents/internal/sip"
 	"presfed/agents/internal/wire"
 	"presfed/db"
@@ -75,6 +77,10 @@ type Config struct {
 	// PublishToRoot passes a user's PUBLISH on to her root, where there is one,
 	// instead of keeping it here as our share.
 	PublishToRoot bool
+	// KeepAlive is how long another server may be silent before it is pinged (RFC
+	// 5626 section 4.4.1); a link that is dead is known to be within three times
+	// that. 0: 5 seconds; less than 0: nobody is pinged.
+	KeepAlive time.Duration
 	// NoAuth believes every client's From. Only for a bed on loopback addresses:
 	// anything else is an error.
 	NoAuth bool
@@ -113,6 +119,7 @@ type Server struct {
 	notifier   *event.Notifier
 	subscriber *event.Subscriber
 	backend    *backend.Backend
+	lists      *eventlist.Lists
 	shares     []state.Subscription // held at other servers before a restart, until Run
 	control    *control.Server      // nil: none
 	admin      *admin               // nil: none
@@ -136,6 +143,7 @@ func (e *InputError) Error() string { return e.What }
 func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	cfg.Listen = slices.Clone(cfg.Listen) // it is read as long as we run
 	cfg.ShareExpires = cmp.Or(cfg.ShareExpires, 5*time.Minute)
+	cfg.KeepAlive = cmp.Or(cfg.KeepAlive, 5*time.Second)
 	s = &Server{cfg: cfg, log: cfg.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -185,11 +193,12 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	}
 	s.registrar = registrar.New(registrar.Config{
 		Store: s.store, Clock: cfg.Clock, Log: s.log,
-		Ours: s.ours, Changed: s.devicesBack,
+		Ours: s.ours, Changed: s.devicesBack, Supported: rlmi.Extension,
 	}, snapshot.Bindings)
 	endpoint := sip.Config{
 		Name: cfg.Name, Host: s.self.Identity, ServerTLS: cfg.ServerTLS, ClientTLS: cfg.ClientTLS,
-		Handler: (*handler)(s), Tap: s.cfg.Tap, Clock: cfg.Clock, Log: s.log,
+		Handler: (*handler)(s), Tap: s.cfg.Tap, Clock: cfg.Clock, Log: s.log, KeepAlive: cfg.KeepAlive,
+		Limits: sip.Limits{ConnectTimeout: max(0, 2*cfg.KeepAlive)},
 	}
 	for _, l := range cfg.Listen {
 		endpoint.Listen = append(endpoint.Listen, sip.Listen{Transport: l.Transport, Addr: l.Addr})
@@ -210,6 +219,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	})
 	if err == nil {
 		s.startBackend()
+		s.startLists()
 		s.startPresence(snapshot)
 	}
 	return s, err

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -63,6 +64,11 @@ func run(t *testing.T, dir string, change func(*server.Config)) (s *server.Serve
 		change(&cfg)
 	}
 	s, err := server.New(t.Context(), cfg)
+	// Where a restart comes back, a connection of another program may have been
+	// given the port for a moment.
+	for end := time.Now().Add(20 * time.Second); errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		s, err = server.New(t.Context(), cfg)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

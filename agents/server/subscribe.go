@@ -10,6 +10,7 @@ import (
 	"presfed/agents/internal/im"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/presence"
+	"presfed/agents/internal/rlmi"
 	"presfed/agents/internal/sip"
 	"presfed/db/state"
 	"presfed/routing"
@@ -20,6 +21,10 @@ import (
 func (s *Server) subscribe(tx *sip.ServerTx) {
 	ctx := context.Background()
 	req := tx.Request()
+	if list, ok := message.URIParam(req.Recipient, rlmi.Param); ok {
+		s.subscribeList(tx, list)
+		return
+	}
 	peer, err := s.peer(ctx, tx.Source())
 	if err != nil {
 		s.refuse(tx, err)
@@ -43,30 +48,37 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 	if !s.understands(tx) {
 		return
 	}
-	ask := event.Ask{
-		Resource: scheme + where.User, View: presence.Composed, Watcher: scheme + sender.User,
-		Contact: s.contactHere(req.Recipient.User, tx.Source()),
-	}
 	if sender.User == "" {
 		s.reply(tx, 403) // a peer asks for somebody it may not speak for
 		return
 	}
-	if sender.Peer == "" {
-		contact, err := message.AddressOf(req, "Contact")
-		if err != nil {
-			s.refuse(tx, err)
-			return
-		}
-		ask.Peer = device(sender.User, contact.URI)
-	} else {
-		ask.Peer = sender.Peer
-		// 4.1.1 F5: the presentity is asserted towards a server.
-		ask.Headers = []state.Field{{Name: "P-Asserted-Identity", Value: "<" + scheme + where.User + ">"}}
+	ask, err := s.ask(tx, sender, where.User)
+	if err != nil {
+		s.refuse(tx, err)
+		return
 	}
 	if len(where.Targets) == 1 && where.Targets[0].Kind == routing.OwnShare && where.Model.Unioned() {
 		ask.View = presence.Own
 	}
 	s.notifier.Subscribe(tx, ask)
+}
+
+// ask is a sender's SUBSCRIBE about a user as the notifier takes it.
+func (s *Server) ask(tx *sip.ServerTx, sender im.Sender, user string) (event.Ask, error) {
+	req := tx.Request()
+	ask := event.Ask{
+		Resource: scheme + user, View: presence.Composed, Watcher: scheme + sender.User,
+		Contact: s.contactHere(req.Recipient.User, tx.Source()),
+	}
+	if sender.Peer != "" {
+		ask.Peer = sender.Peer
+		// 4.1.1 F5: the presentity is asserted towards a server.
+		ask.Headers = []state.Field{{Name: "P-Asserted-Identity", Value: "<" + scheme + user + ">"}}
+		return ask, nil
+	}
+	contact, err := message.AddressOf(req, "Contact")
+	ask.Peer = device(sender.User, contact.URI)
+	return ask, err
 }
 
 // passedOn: another server shows the presentity, and none of it is ours.
@@ -89,7 +101,7 @@ func (s *Server) refresh(tx *sip.ServerTx) {
 		s.reply(tx, 403) // for a user whom that peer may not speak for
 		return
 	}
-	if s.understands(tx) {
+	if s.understands(tx, rlmi.Extension) {
 		s.notifier.Refresh(tx, watcher, sender.Peer)
 	}
 }

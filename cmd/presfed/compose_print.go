@@ -41,14 +41,14 @@ func (e explained) print(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "\n%s %s", became, e.Element)
 	if e.ID != "" {
-		fmt.Fprintf(b, " %s", e.ID)
+		fmt.Fprintf(b, " %s", printable(e.ID))
 	}
 	if e.Was != "" {
-		fmt.Fprintf(b, " (published as %s)", e.Was)
+		fmt.Fprintf(b, " (published as %s)", printable(e.Was))
 	}
 	fmt.Fprintf(b, ", of %s", strings.Join(named(e.Files), " and "))
 	if e.Publication != "" && !slices.Contains(e.Files, e.Publication) {
-		fmt.Fprintf(b, ", publication %s", e.Publication)
+		fmt.Fprintf(b, ", publication %s", printable(e.Publication))
 	}
 	if e.Kind == pidf.KindCalendar {
 		b.WriteString(", a calendar")
@@ -60,7 +60,7 @@ func (e explained) print(b *strings.Builder) {
 	for _, s := range e.Steps {
 		fmt.Fprintf(b, "  %s: %s", s.Rule, s.Because)
 		if s.By != "" {
-			fmt.Fprintf(b, " [%s]", strings.TrimSpace(s.ByID+" of "+fileName(s.By)))
+			fmt.Fprintf(b, " [%s]", strings.TrimSpace(printable(s.ByID)+" of "+printable(fileName(s.By))))
 		}
 		b.WriteString("\n")
 	}
@@ -69,7 +69,7 @@ func (e explained) print(b *strings.Builder) {
 func named(files []string) []string {
 	var names []string
 	for _, f := range files {
-		names = append(names, fileName(f))
+		names = append(names, printable(fileName(f)))
 	}
 	return names
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -206,10 +207,10 @@ func eventLine(w io.Writer, e client.Event) error {
 	return err
 }
 
-// printable keeps a peer's control bytes off the terminal.
+// printable keeps a peer's control characters off the terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f {
+		if unicode.IsControl(r) && r != '\t' {
 			return '?'
 		}
 		return r

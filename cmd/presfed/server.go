@@ -31,6 +31,7 @@ type serverOptions struct {
 	logLevel   string
 	control    string
 	retry      time.Duration
+	keepAlive  time.Duration
 	sharing    sharingOptions
 	synced     bool
 	withInput  bool
@@ -76,6 +77,7 @@ flags go before the environment, the environment before the file.
 	f.BoolVar(&opts.fullSync, "full-sync", false, "what was acknowledged survives power loss too, not only kill -9")
 	f.StringVar(&opts.control, "control", "", "Unix `socket` for trace: wire records are read there")
 	f.DurationVar(&opts.retry, "peer-retry", 5*time.Second, "how often a peer that cannot be reached is tried again")
+	f.DurationVar(&opts.keepAlive, "keep-alive", 5*time.Second, "how long another server may be silent before it is pinged; a dead link is noticed within three times that")
 	opts.sharing.flags(f)
 	f.BoolVar(&opts.synced, "synchronised", false, "keep a copy of the directory that follows it, instead of asking it")
 	f.StringVar(&opts.admin, "admin", "", "loopback `address:port` for /metrics (Prometheus) and /healthz by HTTP")
@@ -88,7 +90,7 @@ flags go before the environment, the environment before the file.
 func runServer(ctx context.Context, opts serverOptions) error {
 	cfg := server.Config{
 		Name: opts.name, Directory: opts.directory, State: opts.state, FullSync: opts.fullSync,
-		Algorithms: opts.algorithms, NoAuth: opts.noAuth, Control: opts.control, PeerRetry: opts.retry, Synchronised: opts.synced,
+		Algorithms: opts.algorithms, NoAuth: opts.noAuth, Control: opts.control, PeerRetry: opts.retry, KeepAlive: opts.keepAlive, Synchronised: opts.synced,
 	}
 	if cfg.State == "" {
 		cfg.State = filepath.Join(filepath.Dir(opts.directory), opts.name+".state")

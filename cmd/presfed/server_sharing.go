@@ -29,7 +29,7 @@ func (o *sharingOptions) configure(cfg *server.Config) error {
 		flag string
 		is   time.Duration
 	}{
-		{"peer-retry", cfg.PeerRetry}, {"first-notify", o.firstNotify}, {"share-grace", o.grace},
+		{"peer-retry", cfg.PeerRetry}, {"keep-alive", cfg.KeepAlive}, {"first-notify", o.firstNotify}, {"share-grace", o.grace},
 		{"share-expires", o.lasts}, {"min-expires", o.shortest},
 	} {
 		if d.is == 0 {

@@ -35,12 +35,17 @@ type Config struct {
 	// Gather is how long a change waits for others to be told with it; zero: 100
 	// milliseconds.
 	Gather time.Duration
+	// Grace is how long a member's state stays whose server cannot be reached;
+	// zero: 30 seconds.
+	Grace time.Duration
 	// Linger is how long the subscriptions to the members outlive the last watcher
 	// of the list; zero: 30 seconds.
 	Linger time.Duration
 	// Again is the least time until a member who refused is asked once more; zero:
 	// a minute.
 	Again time.Duration
+	// Lag is how far behind the directory a member's server may be; zero: a second.
+	Lag time.Duration
 	// Most is how many members a list may have, as far as their URIs fit half of
 	// Room; the others are left out. Zero: 500.
 	Most int
@@ -68,7 +73,9 @@ type Lists struct {
 func New(cfg Config) *Lists {
 	cfg.Wait = cmp.Or(cfg.Wait, time.Second)
 	cfg.Gather = cmp.Or(cfg.Gather, 100*time.Millisecond)
+	cfg.Grace = cmp.Or(cfg.Grace, 30*time.Second)
 	cfg.Linger = cmp.Or(cfg.Linger, 30*time.Second)
+	cfg.Lag = cmp.Or(cfg.Lag, time.Second)
 	cfg.Again = cmp.Or(cfg.Again, time.Minute)
 	cfg.Most = cmp.Or(cfg.Most, 500)
 	cfg.Room = cmp.Or(cfg.Room, message.DefaultLimits.BodyBytes-8<<10)
@@ -152,8 +159,35 @@ func (x *Lists) Changed(owners ...string) {
 }
 
 // Reconsidered has every list ask those of its members again who refused: they
-// may have changed their minds.
-func (x *Lists) Reconsidered() { x.each(nil, func(l *list) { l.retry(0) }) }
+// may have changed their minds, which their servers may know a little later.
+func (x *Lists) Reconsidered() {
+	x.each(nil, func(l *list) {
+		l.retry(0)
+		l.after(x.cfg.Lag, func() { l.retry(0) })
+	})
+}
+
+// Moved has every list ask these members anew: they are served elsewhere now.
+func (x *Lists) Moved(members ...string) {
+	if len(members) == 0 {
+		return
+	}
+	x.each(nil, func(l *list) {
+		for _, uri := range members {
+			if m := l.members[uri]; m != nil {
+				m.leave()
+				l.ask(m)
+			}
+		}
+	})
+}
+
+// Forget ends the subscriptions to the list of an owner who is not served here any
+// more, for a reason of RFC 6665 section 4.1.3. It returns at once.
+func (x *Lists) Forget(owner, reason string) {
+	uri := rlmi.BuddyList(owner)
+	x.cfg.Lanes.Do(uri, func() { x.notifier.Terminate(uri, reason, 0, nil) })
+}
 
 // each calls f for the owners' lists that are open, or for all; in their lanes.
 func (x *Lists) each(owners []string, f func(*list)) {

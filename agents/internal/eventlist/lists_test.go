@@ -350,6 +350,12 @@ func TestWhoRefusedIsAskedAgain(t *testing.T) {
 	if len(b.log) != 5 || b.log[4] != alice+" sip:bob@example.com" {
 		t.Errorf("%q", b.log)
 	}
+	b.hear("bob", event.Update{Status: 403, Over: true}) // his server does not know it yet
+	b.pass(time.Second)
+	b.idle()
+	if len(b.log) != 6 {
+		t.Errorf("%q", b.log)
+	}
 	b.shows("bob", "open")
 	b.pass(100 * time.Millisecond)
 	b.expect("active 1 part: bob=active(open)", "active 1 part: bob=active(open)", "active 1 part: bob=active(open)")

@@ -17,6 +17,7 @@ type member struct {
 	heard   bool           // something has been: a state, a refusal, a failure
 	told    bool           // watchers have been told that she is on the list
 	refused time.Time      // when she did so for good; zero: she did not
+	lost    time.Time      // since when her server cannot be reached, while what she showed stays
 }
 
 // leave ends the subscription to one who is not on the list any more.
@@ -43,10 +44,33 @@ func (l *list) hear(m *member, u event.Update) {
 	if u.Over {
 		m.refused = l.lists.cfg.Clock.Now()
 	}
-	now, told := l.instance(m, u)
-	if !told {
+	if u.Err != nil && !u.Over && m.state != nil && m.state.State == rlmi.Active {
+		l.lose(m)
 		return
 	}
+	m.lost = time.Time{}
+	if now, told := l.instance(m, u); told {
+		l.shows(m, now)
+	}
+}
+
+// lose gives a server that cannot be reached a while to come back.
+func (l *list) lose(m *member) {
+	if !m.lost.IsZero() {
+		return
+	}
+	since, asked := l.lists.cfg.Clock.Now(), m.asked
+	m.lost = since
+	l.after(l.lists.cfg.Grace, func() {
+		if m.lost.Equal(since) && m.asked == asked {
+			m.lost = time.Time{}
+			l.shows(m, &rlmi.Instance{ID: one, State: rlmi.Terminated, Reason: "probation"})
+		}
+	})
+}
+
+// shows takes in what is known of a member now.
+func (l *list) shows(m *member, now *rlmi.Instance) {
 	before := m.state
 	m.state, m.heard = now, true
 	if before == nil || !alike(before, now) {
@@ -55,10 +79,13 @@ func (l *list) hear(m *member, u event.Update) {
 	l.settling()
 }
 
+// one is the instance of every resource: one subscription, never a fork.
+const one = "1"
+
 // instance is the member's state after an update; false where that tells
 // nothing.
 func (l *list) instance(m *member, u event.Update) (*rlmi.Instance, bool) {
-	now := &rlmi.Instance{ID: "1"} // one subscription, never a fork
+	now := &rlmi.Instance{ID: one}
 	switch {
 	case u.Notified && u.State == event.StateTerminated:
 		now.State, now.Reason = rlmi.Terminated, cmp.Or(u.Reason, "giveup")
@@ -69,7 +96,7 @@ func (l *list) instance(m *member, u event.Update) (*rlmi.Instance, bool) {
 		now.State, now.Type, now.Body = rlmi.Active, u.ContentType, u.Body
 		if most := l.lists.largest(m.uri); len(u.Body) > most {
 			l.lists.cfg.Log.Warn("a member's state is too large for a NOTIFY", "list", l.uri, "member", m.uri, "bytes", len(u.Body), "most", most)
-			now = &rlmi.Instance{ID: now.ID, State: rlmi.Terminated, Reason: "giveup"}
+			now = &rlmi.Instance{ID: one, State: rlmi.Terminated, Reason: "giveup"}
 		}
 	case u.Notified:
 		now.State = rlmi.Pending

@@ -163,10 +163,11 @@ func (b *branch) finish(res *message.Response) {
 	b.request.settle(b)
 }
 
-// cancel asks the far end to give up; the branch ends by its final response, or
-// by the transaction's time-out.
+// cancel asks the far end to give up an INVITE; the branch ends by its final
+// response, or by the transaction's time-out. Anything else goes on to whom it
+// was meant for (section 9.1).
 func (b *branch) cancel() {
-	if b.final != nil || b.stopped {
+	if b.final != nil || b.stopped || b.copy.Method != message.INVITE {
 		return
 	}
 	b.stopped = true

@@ -301,3 +301,30 @@ func TestWhatRingsIsNotRungAgain(t *testing.T) {
 		t.Error("rung twice")
 	}
 }
+
+// TestAMessageGoesToThemAll, also to who is found only after another one took it.
+func TestAMessageGoesToThemAll(t *testing.T) {
+	alice, pc, phone := startNode(t), startNode(t), startNode(t)
+	later := make(chan func(), 1)
+	p := startRouter(t, to(Target{URI: pc.uri(t, "pc", "TCP")}, Target{URI: mustURI(t, "sip:phone@later.example")}), func(c *Config) {
+		c.Resolve = func(next message.URI, done func([]sip.Target, error)) {
+			if next.Host != "later.example" {
+				literal(next, done)
+				return
+			}
+			later <- func() { done([]sip.Target{phone.target("TCP")}, nil) }
+		}
+	})
+	for _, status := range []int{200, 603} {
+		_, heard := alice.ask(request(t, "MESSAGE", "sip:bob@example.com"), p.target("TCP"))
+		answer(recv(t, pc.requests), status, "pc")
+		if status == 200 {
+			expect(t, heard, "200 pc")
+		}
+		recv(t, later)()
+		answer(recv(t, phone.requests), 480, "phone")
+		if status == 603 {
+			expect(t, heard, "603 pc")
+		}
+	}
+}

@@ -163,6 +163,9 @@ func (r *Registrar) accept(tx *sip.ServerTx, aor string) {
 		a.Params = a.Params.With("expires", seconds(b.Expires.Sub(now)))
 		message.Add(res, "Contact", a.String())
 	}
+	if r.cfg.Supported != "" {
+		message.Add(res, "Supported", r.cfg.Supported)
+	}
 	message.Add(res, "Date", now.UTC().Format("Mon, 02 Jan 2006 15:04:05")+" GMT")
 	tx.Respond(res)
 }

@@ -39,7 +39,10 @@ type Config struct {
 	// just registered, none where some have only gone. It must not block; nil:
 	// nobody listens.
 	Changed func(aor string, registered []message.URI)
-	Log     *slog.Logger
+	// Supported are option tags that the server has beside registration: clients
+	// learn of them as they log in (RFC 3261 section 20.37).
+	Supported string
+	Log       *slog.Logger
 }
 
 // Binding is one contact of a user.

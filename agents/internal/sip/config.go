@@ -22,11 +22,15 @@ type Config struct {
 	// must verify what certificate it is shown; nil: no TLS in that role.
 	ServerTLS, ClientTLS *tls.Config
 	Handler              Handler
-	Tap                  wire.Tap    // nil: none
-	Limits               Limits      // zero fields take DefaultLimits'
-	Timers               Timers      // zero fields take DefaultTimers'
-	Clock                clock.Clock // nil: the system's
-	Log                  *slog.Logger
+	// KeepAlive is how long a peer that has proved who it is may be silent before it
+	// is pinged; one that does not answer loses its connection within three times
+	// that. 0: nobody is pinged.
+	KeepAlive time.Duration
+	Tap       wire.Tap    // nil: none
+	Limits    Limits      // zero fields take DefaultLimits'
+	Timers    Timers      // zero fields take DefaultTimers'
+	Clock     clock.Clock // nil: the system's
+	Log       *slog.Logger
 }
 
 // Listen is one socket to listen on; port 0 takes a free one. 0.0.0.0 is every
@@ -84,14 +88,17 @@ type Limits struct {
 	PeerQueue    int            // where the peer has proved who it is: many users' messages wait there
 	ReadTimeout  time.Duration  // for a message that has begun, and the first of a connection accepted, to be complete
 	WriteTimeout time.Duration  // a peer that takes no piece of what waits this long loses its connection
-	RetryAfter   time.Duration  // what a 503 says
+	// ConnectTimeout is for a connection to come about, and for its TLS handshake.
+	ConnectTimeout time.Duration
+	RetryAfter     time.Duration // what a 503 says
 }
 
 // DefaultLimits suit a server of some ten thousand users.
 var DefaultLimits = Limits{
 	Message: message.DefaultLimits, Peer: message.Limits{HeaderBytes: 64 << 10, Headers: 256, BodyBytes: message.DefaultLimits.BodyBytes},
 	Connections: 20_000, Transactions: 200_000,
-	Queue: 4 << 20, PeerQueue: 64 << 20, ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Second, RetryAfter: 5 * time.Second,
+	Queue: 4 << 20, PeerQueue: 64 << 20, ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Second,
+	ConnectTimeout: 10 * time.Second, RetryAfter: 5 * time.Second,
 }
 
 // Timers are RFC 3261's, table 4.

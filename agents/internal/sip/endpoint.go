@@ -127,6 +127,7 @@ func (l Limits) withDefaults() Limits {
 	l.PeerQueue = cmp.Or(l.PeerQueue, d.PeerQueue)
 	l.ReadTimeout = cmp.Or(l.ReadTimeout, d.ReadTimeout)
 	l.WriteTimeout = cmp.Or(l.WriteTimeout, d.WriteTimeout)
+	l.ConnectTimeout = cmp.Or(l.ConnectTimeout, d.ConnectTimeout)
 	l.RetryAfter = cmp.Or(l.RetryAfter, d.RetryAfter)
 	return l
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,8 +14,9 @@ import (
 type patience struct {
 	net.Conn
 	limit time.Duration
-	begun bool // part of a message is there, or owed
-	timed bool // a deadline is set
+	begun bool         // part of a message is there, or owed
+	timed bool         // a deadline is set
+	heard *atomic.Bool // set when something comes
 }
 
 // Read is net.Conn's. A message that comes whole costs no deadline.
@@ -26,7 +28,10 @@ func (p *patience) Read(b []byte) (int, error) {
 		}
 	}
 	n, err := p.Conn.Read(b)
-	p.begun = p.begun || n > 0
+	if n > 0 {
+		p.begun = true
+		p.heard.Store(true)
+	}
 	return n, err
 }
 

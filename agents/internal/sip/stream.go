@@ -36,6 +36,7 @@ type stream struct {
 	conn    net.Conn
 	pending map[*ClientTx]struct{}
 	unmet   []func() // run if it is never connected
+	alive   keepAlive
 }
 
 func (e *Endpoint) newStream(transport string, remote netip.AddrPort, serverName string) *stream {
@@ -49,7 +50,7 @@ func (e *Endpoint) newStream(transport string, remote netip.AddrPort, serverName
 // dial connects to a target and serves the connection.
 func (c *stream) dial(to Target) {
 	e := c.endpoint
-	ctx, cancel := context.WithTimeout(e.ctx, 64*e.cfg.Timers.T1)
+	ctx, cancel := context.WithTimeout(e.ctx, e.cfg.Limits.ConnectTimeout)
 	defer cancel()
 	d := net.Dialer{}
 	if e.cfg.Bind.Is4() == to.Addr.Addr().Unmap().Is4() && e.cfg.Bind.IsValid() {
@@ -80,7 +81,7 @@ func (c *stream) serve(nc net.Conn) {
 	e := c.endpoint
 	var identities []string
 	if t, ok := nc.(*tls.Conn); ok {
-		ctx, cancel := context.WithTimeout(e.ctx, e.cfg.Limits.WriteTimeout)
+		ctx, cancel := context.WithTimeout(e.ctx, e.cfg.Limits.ConnectTimeout)
 		err := t.HandshakeContext(ctx)
 		cancel()
 		if err != nil {
@@ -108,7 +109,9 @@ func (c *stream) serve(nc net.Conn) {
 	}
 	done := make(chan struct{})
 	go func() { defer close(done); c.write() }()
-	err := c.read(&patience{Conn: nc, limit: e.cfg.Limits.ReadTimeout, begun: c.accepted})
+	stop := c.keepAlive()
+	err := c.read(&patience{Conn: nc, limit: e.cfg.Limits.ReadTimeout, begun: c.accepted, heard: &c.alive.heard})
+	stop()
 	if errors.Is(err, errUnframed) { // the refusal still has to go out
 		c.mu.Lock()
 		c.last, c.lingers = true, true
@@ -131,8 +134,9 @@ func (c *stream) read(p *patience) error {
 	for {
 		f, err := readFrame(r, e.messageLimits(c.src))
 		if f.blank {
+			c.alive.knows.Store(true)
 			if blank { // RFC 5626 section 4.4.1: the ping is two, the pong one
-				c.send([]byte("\r\n"))
+				c.send(pong)
 			}
 			blank = !blank
 			p.next(r.Buffered() > 0)
@@ -204,7 +208,7 @@ func (c *stream) write() {
 			return
 		}
 		for _, m := range messages {
-			if len(m) > 4 {
+			if len(m) > len(ping) {
 				e.record(wire.Out, c.src, m)
 			}
 		}
