@@ -3,7 +3,6 @@ package server_test
 import (
 	"cmp"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,20 +20,8 @@ func TestAServerDiesAmidManyCalls(t *testing.T) {
 				seed := uint64(time.Now().UnixNano())
 				t.Logf("seed %d", seed)
 				b := unionOf(t, place)
-				stop := make(chan struct{})
-				var wg sync.WaitGroup
-				defer wg.Wait()
-				defer close(stop)
-				var all, there []*moody // there: at the server that lives
-				for i, server := range []string{"a", "a", "b", "b"} {
-					m := b.moody(server, seed, uint64(i))
-					m.register()
-					all = append(all, m)
-					if server != dies {
-						there = append(there, m)
-					}
-					wg.Go(func() { m.run(stop) })
-				}
+				all := b.moods(seed)
+				there := map[string][]*moody{"a": all[2:], "b": all[:2]}[dies] // at the server that lives
 				die := rand.New(rand.NewPCG(seed, 99))
 				var calls []*ring
 				for i := range 60 {

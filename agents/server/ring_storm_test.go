@@ -29,10 +29,22 @@ type moody struct {
 	die   *rand.Rand
 	calls map[string]*at // by Call-ID
 	paged map[string]int // MESSAGEs, by Call-ID
+	did   chan struct{}  // one of the devices something, since it was last looked
 }
 
-func (b *domain) moody(server string, seed, stream uint64) *moody {
-	return &moody{phone: b.phone("alice", server, "TCP"), die: rand.New(rand.NewPCG(seed, stream)), calls: map[string]*at{}, paged: map[string]int{}}
+// moods are two devices at each of two servers, until the test ends.
+func (b *domain) moods(seed uint64) (out []*moody) {
+	did, stop := make(chan struct{}, 1), make(chan struct{})
+	var wg sync.WaitGroup
+	b.t.Cleanup(func() { close(stop); wg.Wait() })
+	for i, server := range []string{"a", "a", "b", "b"} {
+		m := &moody{phone: b.phone("alice", server, "TCP"), die: rand.New(rand.NewPCG(seed, uint64(i))),
+			calls: map[string]*at{}, paged: map[string]int{}, did: did}
+		m.register()
+		out = append(out, m)
+		wg.Go(func() { m.run(stop) })
+	}
+	return out
 }
 
 // within waits until ok holds.
@@ -43,10 +55,21 @@ func (m *moody) within(ok func() bool) {
 		defer m.mu.Unlock()
 		return ok()
 	}
-	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
+	for end := time.After(20 * time.Second); !holds(); {
+		select {
+		case <-m.did:
+		case <-end:
 			m.t.Fatalf("a device at %s: %+v", m.server, m.calls)
 		}
+	}
+}
+
+// done lets go of the lock, and says that there is something to be seen.
+func (m *moody) done() {
+	m.mu.Unlock()
+	select {
+	case m.did <- struct{}{}:
+	default:
 	}
 }
 
@@ -63,7 +86,7 @@ func (m *moody) run(stop <-chan struct{}) {
 
 func (m *moody) take(tx *sip.ServerTx) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	defer m.done()
 	id := message.CallID(tx.Request())
 	a := m.calls[id]
 	if a == nil {
@@ -94,7 +117,7 @@ func (m *moody) take(tx *sip.ServerTx) {
 
 func (m *moody) ends(invite *sip.ServerTx, a *at, status int) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	defer m.done()
 	if a.final == 0 {
 		a.final = status
 		m.replies(invite, status, m.user)
@@ -110,17 +133,7 @@ func TestManyCallsAtOnce(t *testing.T) {
 			seed := uint64(time.Now().UnixNano())
 			t.Logf("seed %d", seed)
 			b := unionOf(t, place)
-			stop := make(chan struct{})
-			var wg sync.WaitGroup
-			defer wg.Wait()
-			defer close(stop)
-			var devices []*moody
-			for i, server := range []string{"a", "a", "b", "b"} {
-				m := b.moody(server, seed, uint64(i))
-				m.register()
-				devices = append(devices, m)
-				wg.Go(func() { m.run(stop) })
-			}
+			devices := b.moods(seed)
 			die := rand.New(rand.NewPCG(seed, 99))
 			var calls []*ring
 			for i := range 60 {
@@ -152,7 +165,7 @@ func (r *ring) check(devices []*moody, heard []int) {
 	r.t.Helper()
 	id := message.CallID(r.invite)
 	var did []string
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.After(20 * time.Second); ; {
 		did = nil
 		ok, quiet := 0, true
 		for _, m := range devices {
@@ -168,16 +181,17 @@ func (r *ring) check(devices []*moody, heard []int) {
 			}
 			m.mu.Unlock()
 		}
-		for len(r.heard) > 0 {
-			if res := <-r.heard; res.StatusCode >= 200 {
-				heard = append(heard, res.StatusCode)
-			}
-		}
 		want := slices.Repeat([]int{200}, ok)
 		if quiet && (ok > 0 && slices.Equal(heard, want) || ok == 0 && len(heard) == 1 && heard[0] >= 300) {
 			return
 		}
-		if time.Now().After(end) {
+		select {
+		case <-devices[0].did:
+		case res := <-r.heard:
+			if res.StatusCode >= 200 {
+				heard = append(heard, res.StatusCode)
+			}
+		case <-end:
 			r.t.Fatalf("%s: heard %v, and the devices did %s", id, heard, strings.Join(did, ", "))
 		}
 	}

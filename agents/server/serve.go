@@ -235,6 +235,8 @@ func (h *handler) ServeResponse(res *message.Response, from sip.Source) {
 func (h *handler) ConnectionClosed(from sip.Source) {
 	h.registrar.Closed(from.Flow)
 	(*Server)(h).peerGone(from)
-	h.proxy.Lost(from.Flow)
+	if len(from.Identities) > 0 { // else no server's
+		h.proxy.Lost(from.Flow)
+	}
 	h.log.Debug("connection closed", "peer", from.Remote, "transport", from.Transport)
 }
