@@ -116,7 +116,7 @@ func (p *Processes) deviceArguments(d Device, o ProcessOptions) []string {
 		arguments = append(arguments, "--capabilities", d.Capabilities)
 	}
 	if !o.Register {
-		arguments = append(arguments, "--no-register")
+		arguments = append(arguments, "--no-register", "--buddies=false") // flows draw whom a device watches
 	}
 	if o.Detach {
 		arguments = append(arguments, "--stay")

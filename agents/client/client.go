@@ -97,6 +97,7 @@ type Client struct {
 	calls        map[*Session]struct{} // those that we began and that nobody has answered
 	registration *kept                 // nil: not kept
 	published    *published
+	lists        bool   // the server has lists of resources
 	registerID   string // Call-ID of every REGISTER (RFC 3261 section 10.2)
 }
 

@@ -5,7 +5,7 @@ import "time"
 // Event is something that happened to a device, as it is printed: one line, or
 // one JSON object. Fields that do not apply are left out.
 type Event struct {
-	// ready, registered, published, presence, im, session, sent, failed, closed
+	// ready, registered, published, presence, buddies, im, session, sent, failed, closed
 	Type string    `json:"type"`
 	Time time.Time `json:"time"`
 
@@ -17,6 +17,7 @@ type Event struct {
 	ETag    string `json:"etag,omitempty"`
 
 	Entity      string `json:"entity,omitempty"`
+	List        string `json:"list,omitempty"`   // presence: the list that the entity is on, if it came by one
 	State       string `json:"state,omitempty"`  // of the subscription or session; im: established, early
 	Reason      string `json:"reason,omitempty"` // why it ended, or why something failed
 	ContentType string `json:"content_type,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"presfed/agents/internal/message"
+	"presfed/agents/internal/rlmi"
 )
 
 // The extensions that a device knows by their option tags: reliable provisional
@@ -15,10 +16,12 @@ const (
 	supported = early + ", " + reliable
 )
 
-// unsupported are the extensions that m requires and a device does not know.
+// unsupported are the extensions that m requires and a device does not know; that
+// of a list is known where lists are told of.
 func unsupported(m message.Message) []string {
 	return slices.DeleteFunc(message.Values(m, "Require"), func(tag string) bool {
-		return strings.EqualFold(tag, reliable) || strings.EqualFold(tag, early)
+		return strings.EqualFold(tag, reliable) || strings.EqualFold(tag, early) ||
+			message.Method(m) == message.NOTIFY && strings.EqualFold(tag, rlmi.Extension)
 	})
 }
 

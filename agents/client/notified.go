@@ -8,6 +8,7 @@ import (
 
 	"presfed/agents/internal/dialog"
 	"presfed/agents/internal/message"
+	"presfed/agents/internal/rlmi"
 )
 
 // notified takes a NOTIFY (RFC 6665 section 4.1.3).
@@ -26,6 +27,10 @@ func (c *Client) notified(req *message.Request, reply func(int, ...string)) {
 		return
 	}
 	state, params, err := subscriptionState(req)
+	var list *rlmi.List
+	if err == nil {
+		list, err = s.listed(req)
+	}
 	if err == nil {
 		err = s.take(req, id.Remote, state, params)
 	}
@@ -40,15 +45,24 @@ func (c *Client) notified(req *message.Request, reply func(int, ...string)) {
 	}
 	reply(200)
 	reason, _ := params.Get("reason")
-	e := Event{Type: "presence", Entity: message.AOR(s.target), State: state, Reason: reason}
+	if s.opts.List {
+		s.tellList(list, state, reason)
+	} else {
+		s.tell(req, state, reason)
+	}
+	if state == "terminated" {
+		s.over(reason)
+	}
+}
+
+// tell tells what a NOTIFY of a single resource says.
+func (s *Subscription) tell(req *message.Request, state, reason string) {
+	e := Event{Type: "presence", Entity: s.entity(), State: state, Reason: reason}
 	if len(req.Body()) > 0 {
 		e.ContentType, e.Body = message.Get(req, "Content-Type"), string(req.Body())
 		e.readPresence(req.Body())
 	}
-	c.emit(e)
-	if state == "terminated" {
-		s.over(reason)
-	}
+	s.client.emit(e)
 }
 
 func (s *Subscription) localTag() string {

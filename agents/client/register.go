@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"presfed/agents/internal/message"
+	"presfed/agents/internal/rlmi"
 )
 
 // capabilities are the parameters of the registered Contact (RFC 3840; the
@@ -36,6 +37,9 @@ func (c *Client) register(ctx context.Context, expires time.Duration, lengthen b
 		return 0, err
 	}
 	granted = c.grantedTo(res, expires)
+	c.mu.Lock()
+	c.lists = message.HasToken(res, "Supported", rlmi.Extension)
+	c.mu.Unlock()
 	c.emit(Event{Type: "registered", AOR: c.AOR(), Expires: int(granted / time.Second)})
 	return granted, nil
 }

@@ -11,13 +11,15 @@ import (
 	"presfed/agents/internal/dialog"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/resolve"
+	"presfed/agents/internal/rlmi"
 	"presfed/agents/internal/sip"
 )
 
 // SubscribeOptions say what to watch for.
 type SubscribeOptions struct {
 	Event   string        // empty: presence
-	Accept  string        // empty: application/pidf+xml
+	Accept  string        // empty: application/pidf+xml, and for a list what that takes
+	List    bool          // the target is a list of resources (RFC 4662)
 	Expires time.Duration // 0 fetches once (RFC 6665 section 4.4.3)
 }
 
@@ -34,13 +36,17 @@ type Subscription struct {
 	refresh  clock.Timer
 	silence  clock.Timer // Timer N: a NOTIFY is due (section 4.1.2.4)
 	ended    chan struct{}
+
+	table     rlmi.Table      // of a list
+	listState string          // what was told of the list itself
+	shown     map[string]bool // of whom something was told; the NOTIFYs' own
 }
 
 // Done is closed when the subscription is over.
 func (s *Subscription) Done() <-chan struct{} { return s.ended }
 
 // Target is whom it watches.
-func (s *Subscription) Target() string { return message.AOR(s.target) }
+func (s *Subscription) Target() string { return s.entity() }
 
 // State is active, pending or terminated; "" before the first NOTIFY.
 func (s *Subscription) State() string {
@@ -58,8 +64,8 @@ func (c *Client) Subscribe(ctx context.Context, target string, opts SubscribeOpt
 	}
 	opts.Event = cmp.Or(opts.Event, "presence")
 	req := c.request(message.SUBSCRIBE, uri, message.Address{URI: uri}.String())
-	opts.Accept = cmp.Or(message.Get(req, "Accept"), opts.Accept, "application/pidf+xml") // a field of Config.Headers goes first
-	s := &Subscription{within: newWithin(c), opts: opts, target: uri, ended: make(chan struct{})}
+	opts.Accept = cmp.Or(message.Get(req, "Accept"), opts.Accept, opts.types()) // a field of Config.Headers goes first
+	s := &Subscription{within: newWithin(c), opts: opts, target: uri, ended: make(chan struct{}), shown: map[string]bool{}}
 	s.complete(opts.Expires)(req)
 	s.asked = message.Clone(req)
 	c.mu.Lock()
@@ -71,14 +77,30 @@ func (c *Client) Subscribe(ctx context.Context, target string, opts SubscribeOpt
 		return nil, err
 	}
 	s.answered(res)
+	if err := s.isList(ctx, res); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
+
+func (o SubscribeOptions) types() string {
+	if o.List {
+		return listTypes + ", " + contentType
+	}
+	return contentType
+}
+
+// contentType is that of presence documents.
+const contentType = "application/pidf+xml"
 
 func (s *Subscription) complete(expires time.Duration) func(*message.Request) {
 	return func(req *message.Request) {
 		message.Add(req, "Event", s.opts.Event)
 		message.Set(req, "Accept", s.opts.Accept)
 		message.Add(req, "Expires", seconds(expires))
+		if s.opts.List {
+			message.Set(req, "Supported", rlmi.Extension)
+		}
 		message.Add(req, "Contact", message.Address{URI: s.client.contact()}.String())
 	}
 }
@@ -213,7 +235,11 @@ func (s *Subscription) over(reason string) {
 	s.state = "terminated"
 	s.mu.Unlock()
 	if s.client.forget(s) && was != "terminated" {
-		s.client.emit(Event{Type: "presence", Entity: message.AOR(s.target), State: "terminated", Reason: reason})
+		if s.opts.List {
+			s.tellList(nil, "terminated", reason)
+			return
+		}
+		s.client.emit(Event{Type: "presence", Entity: s.entity(), State: "terminated", Reason: reason})
 	}
 }
 

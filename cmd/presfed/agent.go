@@ -27,6 +27,7 @@ type agentOptions struct {
 	answer       string
 	expires      time.Duration
 	unregistered bool
+	buddies      bool
 	capabilities string
 	acceptTypes  []string
 	directory    string
@@ -68,6 +69,7 @@ basic=closed for all of them closed.`,
 	f.StringVar(&opts.answer, "answer", "ring", "`how` sessions are answered: auto (200 at once), ring (by reply), early (by reply, and shows the first message before), busy (486), decline (603)")
 	f.DurationVar(&opts.expires, "expires", time.Hour, "how long a registration or subscription is to last; it is renewed before")
 	f.BoolVar(&opts.unregistered, "no-register", false, "do not register")
+	f.BoolVar(&opts.buddies, "buddies", true, "watch the user's buddy list from login on, if the server has lists (RFC 4662)")
 	f.StringVar(&opts.capabilities, "capabilities", "", "`parameters` of the registered Contact, as ';+sip.message;audio' (default: a device for messages)")
 	f.StringSliceVar(&opts.acceptTypes, "accept-types", []string{"text/plain"}, "content `types` taken in sessions")
 	f.StringVar(&opts.directory, "directory", "", "the domain's directory, a `file`, for allow, block, polite-block, confirm and the buddy list")
@@ -83,6 +85,7 @@ type agent struct {
 	opts   agentOptions
 	device *client.Client
 	events *eventQueue
+	log    *slog.Logger
 
 	printing sync.Mutex
 	mu       sync.Mutex
@@ -157,7 +160,7 @@ func (a *agent) complete(cfg *client.Config, log *slog.Logger) error {
 	if info, err := os.Stat(cfg.Save); cfg.Save != "" && (err != nil || !info.IsDir()) {
 		return usage("make it, or name another", "--save %s is no folder", cfg.Save)
 	}
-	cfg.Log, cfg.OnEvent = log, a.happened
+	cfg.Log, cfg.OnEvent, a.log = log, a.happened, log
 	return nil
 }
 
@@ -191,7 +194,7 @@ const maxLine = 1 << 20
 func (a *agent) serve(ctx context.Context, ready func()) error {
 	if !a.opts.unregistered {
 		limited, cancel := context.WithTimeout(ctx, a.opts.device.timeout)
-		err := a.device.KeepRegistered(limited, a.opts.expires)
+		err := a.login(limited)
 		cancel()
 		if err != nil {
 			return err
@@ -230,6 +233,30 @@ func (a *agent) serve(ctx context.Context, ready func()) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// login registers, and watches the buddy list where there is one to watch.
+func (a *agent) login(ctx context.Context) error {
+	if err := a.device.KeepRegistered(ctx, a.opts.expires); err != nil || !a.opts.buddies || !a.device.HasLists() {
+		return err
+	}
+	list := a.device.BuddyList()
+	if a.watching(list) != nil { // registered anew
+		return nil
+	}
+	if _, err := a.device.Subscribe(ctx, list, client.SubscribeOptions{Expires: a.opts.expires, List: true}); err != nil {
+		a.log.Info("no buddy list", "list", list, "error", err)
+	}
+	return nil
+}
+
+func (a *agent) watching(entity string) *client.Subscription {
+	for _, s := range a.device.Subscriptions() {
+		if s.Target() == entity {
+			return s
+		}
+	}
+	return nil
 }
 
 func (a *agent) addresses() []string {

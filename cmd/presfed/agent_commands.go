@@ -130,7 +130,7 @@ func (a *agent) failed(err error) {
 }
 
 func (a *agent) register(ctx context.Context, _ []string) error {
-	return a.device.KeepRegistered(ctx, a.opts.expires)
+	return a.login(ctx)
 }
 
 func (a *agent) status(ctx context.Context, args []string) error {
@@ -169,7 +169,7 @@ func (a *agent) unwatch(ctx context.Context, args []string) error {
 
 func (a *agent) subscription(target string) *client.Subscription {
 	for _, s := range a.device.Subscriptions() {
-		if sameUser(s.Target(), target) {
+		if !s.List() && sameUser(s.Target(), target) {
 			return s
 		}
 	}

@@ -141,6 +141,8 @@ func peerFailure(err error, o deviceOptions) error {
 		return nil
 	case errors.Is(err, client.ErrNoUser):
 		return fail(exitUsage, err, "")
+	case errors.Is(err, client.ErrNoList):
+		return fail(exitUsage, err, "a user is watched without --list")
 	case errors.Is(err, client.ErrAuthentication):
 		return fail(exitAuth, err, "check the user's name and password")
 	case errors.As(err, &refused):
@@ -178,6 +180,7 @@ func eventLine(w io.Writer, e client.Event) error {
 	add("aor", e.AOR)
 	add("addresses", strings.Join(e.Addresses, ","))
 	add("entity", e.Entity)
+	add("list", e.List)
 	add("state", e.State)
 	add("reason", e.Reason)
 	if e.Expires > 0 {

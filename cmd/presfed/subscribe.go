@@ -16,7 +16,8 @@ import (
 type subscribeOptions struct {
 	con     *console
 	device  deviceOptions
-	target  string
+	target  string // "": the user's own list
+	list    bool
 	event   string
 	accept  string
 	expires time.Duration
@@ -27,18 +28,34 @@ type subscribeOptions struct {
 func newSubscribeCmd(con *console, run func(context.Context, subscribeOptions) error) *cobra.Command {
 	opts := subscribeOptions{con: con}
 	cmd := &cobra.Command{
-		Use:   "subscribe USER",
+		Use:   "subscribe USER | subscribe --list [URI]",
 		Short: "Watch a user's presence through a SIP server, ours or not",
 		Long: `Subscribes, prints every notification, and unsubscribes at the end: after
 --count notifications, when one says what --until wants, or after --timeout. With
 --expires 0s the state is fetched once.
 
+With --list URI is a list of resources (RFC 4662) instead of a user; without one
+it is the speaking user's own buddy list at her server. Each of its users is told
+of by events as without a list, as they change, and the list itself by "buddies"
+events.
+
 --until takes state=active, state=terminated, basic=open or basic=closed; if the
 time is up before, the exit code is 1.`,
-		Example: "  presfed subscribe bob --user alice@example.com --server tcp:127.0.0.1:5060 --until basic=closed --timeout 30s",
-		Args:    takes("USER"),
+		Example: "  presfed subscribe bob --user alice@example.com --server tcp:127.0.0.1:5060 --until basic=closed --timeout 30s\n" +
+			"  presfed subscribe --list --user alice@example.com --server tcp:127.0.0.1:5060",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if opts.list {
+				return takes("[URI]")(cmd, args)
+			}
+			return takes("USER")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts.target = args[0]
+			if len(args) > 0 {
+				opts.target = args[0]
+			}
+			if opts.list && !cmd.Flags().Changed("accept") {
+				opts.accept = "" // what a list takes
+			}
 			if opts.until != "" && !slices.Contains([]string{"state=active", "state=pending", "state=terminated", "basic=open", "basic=closed"}, opts.until) {
 				return usage("state=active, state=pending, state=terminated, basic=open, basic=closed", "--until %q says nothing to wait for", opts.until)
 			}
@@ -46,6 +63,7 @@ time is up before, the exit code is 1.`,
 		},
 	}
 	opts.device.messageFlags(cmd)
+	cmd.Flags().BoolVar(&opts.list, "list", false, "watch a list of resources; no URI: the user's own buddy list")
 	cmd.Flags().StringVar(&opts.event, "event", "presence", "event `package`")
 	cmd.Flags().StringVar(&opts.accept, "accept", "application/pidf+xml", "content `types` accepted")
 	cmd.Flags().DurationVar(&opts.expires, "expires", time.Hour, "how long the subscription is to last")
@@ -59,6 +77,15 @@ func runSubscribe(ctx context.Context, opts subscribeOptions) error {
 	print := printEvents(opts.con)
 	told := 0
 	onEvent := func(e client.Event) {
+		if e.Type == "buddies" {
+			print(e)
+			if e.State == "terminated" {
+				select {
+				case events <- e:
+				default:
+				}
+			}
+		}
 		if e.Type == "presence" {
 			if told++; opts.count > 0 && told > opts.count {
 				return // such as the NOTIFY that ends the subscription
@@ -72,7 +99,10 @@ func runSubscribe(ctx context.Context, opts subscribeOptions) error {
 	}
 	interrupted := ctx
 	return withDevice(ctx, opts.con, opts.device, onEvent, func(ctx context.Context, c *client.Client) error {
-		sub, err := c.Subscribe(ctx, opts.target, client.SubscribeOptions{Event: opts.event, Accept: opts.accept, Expires: opts.expires})
+		if opts.target == "" {
+			opts.target = c.BuddyList()
+		}
+		sub, err := c.Subscribe(ctx, opts.target, client.SubscribeOptions{Event: opts.event, Accept: opts.accept, Expires: opts.expires, List: opts.list})
 		if err != nil {
 			return err
 		}
@@ -101,15 +131,18 @@ func watch(ctx context.Context, opts subscribeOptions, sub *client.Subscription,
 	for seen := 0; ; {
 		select {
 		case e := <-events:
-			seen++
+			if e.Type == "presence" {
+				seen++
+			}
+			over := e.State == "terminated" && e.List == "" // one of a list is not all of it
 			switch {
 			case opts.until != "" && says(e, opts.until):
 				return nil
 			case opts.until == "" && opts.count > 0 && seen >= opts.count:
 				return nil
-			case e.State == "terminated" && opts.until == "":
+			case over && opts.until == "":
 				return nil
-			case e.State == "terminated":
+			case over:
 				return fail(exitVerdict, fmt.Errorf("the subscription ended (%s) before %s", e.Reason, opts.until), "")
 			}
 		case <-ctx.Done():
