@@ -104,3 +104,19 @@ func TestHowFarAnInviteGoes(t *testing.T) {
 		t.Errorf("%d requests too many", n)
 	}
 }
+
+// TestAServiceUnavailableOfADevice is its answer: the way by its connection and
+// the way by its contact lead to the same device.
+func TestAServiceUnavailableOfADevice(t *testing.T) {
+	b, pc, phone := twoServers(t, peers("server-a", "server-b"), "TCP")
+	ann := b.phone("ann", "a", "TCP")
+	for _, method := range []string{message.INVITE, message.MESSAGE} {
+		heard := ann.ask(ann.says(method, "alice"))
+		pc.take(method, 503)
+		phone.take(method, 486)
+		final(t, heard, 486)
+		if n := len(pc.requests) + len(phone.requests); n != 0 {
+			t.Errorf("%s: %d requests too many", method, n)
+		}
+	}
+}

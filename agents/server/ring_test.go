@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -90,16 +91,25 @@ func twoServers(t *testing.T, place routing.Place, transport string) (b *domain,
 	return b, pc, phone
 }
 
-// TestSpiralDialog is 4.2.1.4: the INVITE crosses bob's server twice. Each early
-// dialog's PRACK finds its device, and so does everything after that, from
-// either side, also when his server was started again meanwhile.
-func TestSpiralDialog(t *testing.T) {
-	for _, transport := range []string{"TCP", "UDP"} {
-		t.Run(transport, func(t *testing.T) {
-			b, pc, desk := twoServers(t, hierarchy("server-a", "server-a", "server-b"), transport)
-			bob := b.phone("bob", "b", transport)
-			call := bob.rings("Supported", "early-session, 100rel")
-			devices := map[string]*ringing{"pc": {phone: pc, hops: 3}, "phone": {phone: desk, hops: 4}}
+// TestDialogsThroughAUnion: each early dialog's PRACK finds its device, and so does
+// everything after that, from either side, also when a server was started again
+// meanwhile. In 4.2.1.4 the dialog with her phone crosses bob's server twice.
+func TestDialogsThroughAUnion(t *testing.T) {
+	rooted, equal := hierarchy("server-a", "server-a", "server-b"), peers("server-a", "server-b")
+	for _, tt := range []struct {
+		place            routing.Place
+		user, at         string
+		transport        string
+		pcHops, deskHops int
+	}{
+		{rooted, "bob", "b", "TCP", 3, 4}, {rooted, "bob", "b", "UDP", 3, 4}, {rooted, "cleo", "c", "TCP", 3, 4}, {rooted, "ann", "a", "TCP", 2, 3},
+		{equal, "bob", "b", "TCP", 3, 2}, {equal, "cleo", "c", "UDP", 3, 3}, {equal, "ann", "a", "TCP", 2, 3},
+	} {
+		t.Run(fmt.Sprintf("%s/%s/%s", tt.place, tt.user, tt.transport), func(t *testing.T) {
+			b, pc, desk := twoServers(t, tt.place, tt.transport)
+			sender := b.phone(tt.user, tt.at, tt.transport)
+			call := sender.rings("Supported", "early-session, 100rel")
+			devices := map[string]*ringing{"pc": {phone: pc, hops: tt.pcHops}, "phone": {phone: desk, hops: tt.deskHops}}
 			for _, tag := range []string{"pc", "phone"} {
 				d := devices[tag]
 				d.tx = d.invited(183, tag, "Require", "100rel", "RSeq", "17")
@@ -113,7 +123,7 @@ func TestSpiralDialog(t *testing.T) {
 			}
 			for _, tag := range []string{"pc", "phone"} {
 				d := devices[tag]
-				heard := bob.ask(within(t, d.early, message.PRACK, "RAck", "17 1 INVITE", "P-Asserted-Identity", "<sip:cleo@example.com>"))
+				heard := sender.ask(within(t, d.early, message.PRACK, "RAck", "17 1 INVITE", "P-Asserted-Identity", "<sip:carol@example.com>"))
 				got := d.take(message.PRACK, 200)
 				if message.Has(got, "P-Asserted-Identity") || message.Get(got, "RAck") != "17 1 INVITE" || len(message.Values(got, "Via")) != d.hops {
 					t.Errorf("%s got\n%s", tag, message.Bytes(got))
@@ -134,26 +144,26 @@ func TestSpiralDialog(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			bob.ack(with(ack, "P-Asserted-Identity", "<sip:cleo@example.com>"))
-			if got := next(t, desk.acks); message.Has(got, "P-Asserted-Identity") || len(message.Values(got, "Via")) != 4 {
+			sender.ack(with(ack, "P-Asserted-Identity", "<sip:carol@example.com>"))
+			if got := next(t, desk.acks); message.Has(got, "P-Asserted-Identity") || len(message.Values(got, "Via")) != tt.deskHops {
 				t.Errorf("ACK\n%s", message.Bytes(got))
 			}
 			for _, end := range []struct {
 				from, to *phone
 				d        *dialog.Dialog
 				as       string
-			}{{bob, desk, caller, "bob"}, {desk, bob, callee, "alice"}} {
+			}{{sender, desk, caller, tt.user}, {desk, sender, callee, "alice"}} {
 				for method, identity := range map[string]string{"INFO": "", "INVITE": "<sip:" + end.as + "@example.com>"} {
-					heard := end.from.ask(within(t, end.d, method, "P-Asserted-Identity", "<sip:cleo@example.com>"))
+					heard := end.from.ask(within(t, end.d, method, "P-Asserted-Identity", "<sip:carol@example.com>"))
 					got := end.to.take(method, 200)
-					if message.Get(got, "P-Asserted-Identity") != identity || len(message.Values(got, "Via")) != 4 {
+					if message.Get(got, "P-Asserted-Identity") != identity || len(message.Values(got, "Via")) != tt.deskHops {
 						t.Errorf("%s of %s\n%s", method, end.as, message.Bytes(got))
 					}
 					final(t, heard, 200)
 				}
 			}
 			heard := desk.ask(within(t, callee, "BYE"))
-			bob.take("BYE", 200)
+			sender.take("BYE", 200)
 			final(t, heard, 200)
 			if n := len(pc.requests) + len(desk.requests); n != 0 {
 				t.Errorf("%d requests too many", n)

@@ -116,7 +116,7 @@ func (b *branch) hear(res *message.Response, err error) {
 			b.armTimerC() // step 2
 		}
 		r.upstream(res)
-	case res.StatusCode == 503 && !b.stopped && b.more():
+	case res.StatusCode == 503 && b.elsewhere():
 		b.leave()
 		b.try() // RFC 3263 section 4.3
 	case b.user == (userHash{}) && r.proxy.asksOurs(res):
@@ -144,6 +144,13 @@ func (b *branch) failed(err error) {
 	default:
 		b.try()
 	}
+}
+
+// elsewhere says that a refused request may go to another of a server's addresses:
+// a device is the same one by its connection and by its contact, and what was
+// taken may have rung.
+func (b *branch) elsewhere() bool {
+	return b.user == (userHash{}) && !b.stopped && !(b.taken && b.copy.Method == message.INVITE) && b.more()
 }
 
 // more says whether another hop is left to try.
