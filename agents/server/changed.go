@@ -83,6 +83,7 @@ func (s *Server) hold(aor string) {
 		s.forget(aor, "deactivated")
 	case !serves: // we only act as root for her: what is ours of her goes
 		s.registrar.Forget(aor)
+		s.lists.Forget(scheme+aor, "deactivated")
 		s.presence.Drop(scheme+aor, presence.Own)
 	case !composes: // her whole is to be had elsewhere now
 		s.presence.Refer(scheme + aor)

@@ -136,7 +136,10 @@ func (s *Server) listsChanged(all bool, owners, moved, others []string) {
 		s.lists.Changed(uris(owners)...)
 	}
 	s.lists.Moved(uris(moved)...)
-	if all || len(others) > 0 {
+	switch {
+	case all:
 		s.lists.Reconsidered()
+	case len(others) > 0:
+		s.lists.Reconsidered(uris(others)...)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,7 +118,8 @@ func toldOf(t *testing.T, req *message.Request) string {
 		}
 	}
 	head := listRE.FindStringSubmatch(meta)
-	if head == nil || head[1] != "sip:alice@example.com;list=buddies" {
+	owner, err := message.To(req)
+	if err != nil || head == nil || head[1] != message.AOR(owner.URI)+";list=buddies" {
 		t.Fatalf("no list in\n%s", meta)
 	}
 	out := head[2] + map[string]string{"true": " full:", "false": " part:"}[head[3]]
@@ -304,4 +306,50 @@ func TestAMovedBuddyAndOwner(t *testing.T) {
 		res = next(t, anew.ask(anew.list("buddies", "Supported", "eventlist")))
 	}
 	anew.hears("0 full: carol=active(there)")
+}
+
+// A buddy whom several servers serve is shown on a list as to whoever subscribes to
+// her, and one whom several servers serve has her list at each of them.
+func TestAUnionOnABuddyList(t *testing.T) {
+	for name, place := range map[string]routing.Place{
+		"peers": peers("server-a", "server-b"), "root here": hierarchy("server-a", "server-a", "server-b"), "root elsewhere": hierarchy("server-b", "server-a", "server-b"),
+		"all of it elsewhere": hierarchy("server-c", "server-b", "server-c"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := unionOf(t, place)
+			b.buddies("ann", "alice")
+			b.buddies("alice", "bob")
+			first, second := strings.TrimPrefix(place.Servers[0], "server-"), strings.TrimPrefix(place.Servers[1], "server-")
+			one, two := b.phone("alice", first, "TCP"), b.phone("alice", second, "TCP")
+			one.publishes("of one")
+			two.publishes("of two")
+			ann, watcher := b.phone("ann", "a", "TCP"), b.phone("ann", "a", "TCP")
+			final(t, watcher.ask(watcher.request("SUBSCRIBE", "alice", "Event", "presence", "Expires", "3600")), 200)
+			final(t, ann.ask(ann.list("buddies", "Supported", "eventlist")), 200)
+			// direct is the newest document by a subscription of her own.
+			var direct, listed string
+			for want := range slices.Values([][]string{{"of one", "of two"}, {"of one", "again"}}) {
+				if want[1] == "again" {
+					two.publishes("again")
+				}
+				for !strings.Contains(direct, want[0]) || !strings.Contains(direct, want[1]) {
+					direct = string(watcher.take("NOTIFY", 200).Body())
+				}
+				for !strings.Contains(listed, strings.TrimSpace(direct)) {
+					req := ann.take("NOTIFY", 200)
+					toldOf(t, req)
+					listed = string(req.Body())
+				}
+			}
+			for _, hers := range []*phone{one, two} {
+				final(t, hers.ask(hers.list("buddies", "Supported", "eventlist")), 200)
+				for !strings.Contains(hers.told(), "bob=active(closed)") {
+				}
+			}
+			stranger := b.phone("alice", "c", "TCP")
+			if !place.Serves("server-c") {
+				final(t, stranger.ask(stranger.list("buddies", "Supported", "eventlist")), 404)
+			}
+		})
+	}
 }

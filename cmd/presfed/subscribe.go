@@ -73,17 +73,15 @@ time is up before, the exit code is 1.`,
 }
 
 func runSubscribe(ctx context.Context, opts subscribeOptions) error {
-	events := make(chan client.Event, 256)
+	events := make(chan client.Event, 4096) // a list may tell of many at once
 	print := printEvents(opts.con)
 	told := 0
 	onEvent := func(e client.Event) {
 		if e.Type == "buddies" {
 			print(e)
-			if e.State == "terminated" {
-				select {
-				case events <- e:
-				default:
-				}
+			select {
+			case events <- e:
+			default:
 			}
 		}
 		if e.Type == "presence" {

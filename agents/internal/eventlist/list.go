@@ -145,11 +145,11 @@ func (l *list) tell() {
 	})
 }
 
-// retry asks those again who refused that long ago.
-func (l *list) retry(ago time.Duration) {
+// retry asks those again who refused that long ago: these, or all for nil.
+func (l *list) retry(ago time.Duration, members ...string) {
 	now := l.lists.cfg.Clock.Now()
 	for _, m := range l.order {
-		if !m.refused.IsZero() && now.Sub(m.refused) >= ago {
+		if !m.refused.IsZero() && now.Sub(m.refused) >= ago && (members == nil || slices.Contains(members, m.uri)) {
 			l.ask(m)
 		}
 	}

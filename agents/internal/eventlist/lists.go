@@ -5,6 +5,7 @@ package eventlist
 
 import (
 	"cmp"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -23,8 +24,9 @@ const View = "list"
 type Config struct {
 	Name  string       // of the event package
 	Lanes *event.Lanes // the notifier's
-	// Members are who is on an owner's buddy list, by URI and in order. An error
-	// refuses a new subscription and leaves one that is there as it is.
+	// Members are who is on an owner's buddy list, by URI and in order. A
+	// *event.Refusal says that there is no list; any other error refuses a new
+	// subscription and leaves one that is there as it is.
 	Members func(owner string) ([]string, error)
 	// Subscribe holds the subscription of an owner to one member: on hears what
 	// becomes of it in the lane key, until end is called. It must not block.
@@ -117,6 +119,9 @@ func (x *Lists) decide(s *event.Subscription) (event.Decision, error) {
 		return event.Decision{}, nil
 	}
 	members, err := x.cfg.Members(owner)
+	if refusal, ok := errors.AsType[*event.Refusal](err); ok { // she has no list here, or none any more
+		return event.Decision{Status: refusal.Status}, nil
+	}
 	if err != nil {
 		return event.Decision{}, err
 	}
@@ -158,12 +163,13 @@ func (x *Lists) Changed(owners ...string) {
 	})
 }
 
-// Reconsidered has every list ask those of its members again who refused: they
-// may have changed their minds, which their servers may know a little later.
-func (x *Lists) Reconsidered() {
+// Reconsidered has every list ask those of these members again, or of all for
+// nil, who refused: they may have changed their minds, which their servers may
+// know a little later.
+func (x *Lists) Reconsidered(members ...string) {
 	x.each(nil, func(l *list) {
-		l.retry(0)
-		l.after(x.cfg.Lag, func() { l.retry(0) })
+		l.retry(0, members...)
+		l.after(x.cfg.Lag, func() { l.retry(0, members...) })
 	})
 }
 

@@ -44,8 +44,8 @@ func (l *list) hear(m *member, u event.Update) {
 	if u.Over {
 		m.refused = l.lists.cfg.Clock.Now()
 	}
-	if u.Err != nil && !u.Over && m.state != nil && m.state.State == rlmi.Active {
-		l.lose(m)
+	if !u.Notified && !u.Over && m.state != nil && m.state.State == rlmi.Active {
+		l.lose(m) // a refresh has failed; another attempt is due
 		return
 	}
 	m.lost = time.Time{}
