@@ -70,11 +70,12 @@ func (s *Subscription) listed(req *message.Request) (*rlmi.List, error) {
 // 4662 section 5.6).
 func (s *Subscription) tellList(l *rlmi.List, state, reason string) {
 	var events []Event
+	itself := Event{Type: "buddies", Entity: s.entity(), State: state, Reason: reason}
 	s.mu.Lock()
-	if state != s.listState {
-		events = append(events, Event{Type: "buddies", Entity: s.entity(), State: state, Reason: reason})
+	told := s.listState
+	if s.listState = state; state != told && state != "terminated" {
+		events = append(events, itself)
 	}
-	s.listState = state
 	var taken rlmi.Taken
 	if l != nil {
 		taken = s.table.Take(*l)
@@ -87,6 +88,9 @@ func (s *Subscription) tellList(l *rlmi.List, state, reason string) {
 			events = append(events, Event{Type: "presence", Entity: r.URI, List: s.entity(), State: rlmi.Terminated, Reason: "removed"})
 		}
 		delete(s.shown, r.URI)
+	}
+	if state != told && state == "terminated" { // the last that there is to tell
+		events = append(events, itself)
 	}
 	s.mu.Unlock()
 	for _, e := range events {

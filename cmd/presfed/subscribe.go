@@ -28,7 +28,7 @@ type subscribeOptions struct {
 func newSubscribeCmd(con *console, run func(context.Context, subscribeOptions) error) *cobra.Command {
 	opts := subscribeOptions{con: con}
 	cmd := &cobra.Command{
-		Use:   "subscribe USER | subscribe --list [URI]",
+		Use:   "subscribe {USER | --list [URI]}",
 		Short: "Watch a user's presence through a SIP server, ours or not",
 		Long: `Subscribes, prints every notification, and unsubscribes at the end: after
 --count notifications, when one says what --until wants, or after --timeout. With

@@ -325,6 +325,21 @@ func TestTheFirstNotifyWaitsNoLongerThanThat(t *testing.T) {
 	}
 }
 
+func TestAFetch(t *testing.T) {
+	b := newBed(t, nil)
+	b.has("bob", "carol")
+	b.subscribe(buddies, alice, "a", "Expires: 0")
+	b.shows("bob", "open")
+	b.expect()
+	b.shows("carol", "closed")
+	b.expect("terminated;reason=timeout 0 full: bob=active(open) carol=active(closed)")
+	b.pass(30 * time.Second)
+	b.idle()
+	if want := []string{"end sip:bob@example.com", "end sip:carol@example.com"}; b.Count() != 0 || !slices.Equal(b.log[2:], want) {
+		t.Errorf("%d lists are open, %q", b.Count(), b.log)
+	}
+}
+
 func TestWhoRefusedIsAskedAgain(t *testing.T) {
 	b := newBed(t, nil)
 	b.has("bob", "carol")
