@@ -26,7 +26,7 @@ func (s *Server) startPresence(snapshot state.Snapshot) {
 	s.notifier = event.NewNotifier(event.NotifierConfig{
 		Packages: []event.Package{s.presence.Package(), s.lists.Package()}, Lanes: &s.lanes, Store: s.store, Send: s.sendNotify,
 		Limits: event.Limits{Watcher: 5000}, // a long list, and what a killed server has left of it here
-		Retry: s.cfg.PeerRetry, Clock: s.cfg.Clock, Log: s.log,
+		Retry:  s.cfg.PeerRetry, Clock: s.cfg.Clock, Log: s.log,
 	})
 	s.presence.Bind(s.notifier)
 	s.lists.Bind(s.notifier)
