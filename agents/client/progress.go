@@ -70,9 +70,11 @@ func (s *Session) ring(tx *sip.ServerTx, wanted bool) {
 	s.giveUp = c.clock.AfterFunc(ringTime, func() { s.refuse(480, "nobody answered") })
 	s.mu.Unlock()
 	c.emit(Event{Type: "session", Peer: s.peer, State: state})
-	if reliably {
+	switch {
+	case reliably && s.offer == nil: // it would have to hold our offer (section 5); nothing says that it must be sent
+	case reliably:
 		p.reliable.Send(res)
-	} else {
+	default:
 		s.respond(tx, res)
 	}
 }

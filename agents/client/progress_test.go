@@ -1,0 +1,428 @@
+package client_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"presfed/agents/client"
+	"presfed/agents/internal/clock"
+	"presfed/agents/internal/message"
+	"presfed/agents/internal/msrp"
+	"presfed/agents/internal/sip"
+)
+
+// ringing is an INVITE of the far end's to a device, and all that answers it.
+type ringing struct {
+	f      *far
+	to     *device
+	invite *message.Request
+	heard  chan *message.Response
+	cseq   uint32
+	tx     *sip.ClientTx
+}
+
+func (f *far) rings(to *device, body string, fields ...string) *ringing {
+	f.t.Helper()
+	r := &ringing{f: f, to: to, invite: f.invite(to, body), heard: make(chan *message.Response, 64), cseq: 1}
+	for i := 0; i+1 < len(fields); i += 2 {
+		message.Set(r.invite, fields[i], fields[i+1])
+	}
+	r.tx = f.Send(message.Clone(r.invite), sip.Target{Transport: "TCP", Addr: to.Addr("TCP")}, func(res *message.Response, err error) {
+		if err != nil {
+			f.t.Errorf("INVITE: %v", err)
+		} else if res.StatusCode != 100 {
+			r.heard <- res
+		}
+	})
+	return r
+}
+
+const knowing = "100rel, early-session"
+
+// answered is the next response, which must have that status.
+func (r *ringing) answered(status int) *message.Response {
+	r.f.t.Helper()
+	res := within(r.f.t, r.heard, fmt.Sprint(status))
+	if res.StatusCode != status {
+		r.f.t.Fatalf("%d, want %d\n%s", res.StatusCode, status, message.Bytes(res))
+	}
+	return res
+}
+
+// request is the next one of the dialog that res made.
+func (r *ringing) request(method string, res *message.Response, fields ...string) *message.Request {
+	r.cseq++
+	req := r.f.within(method, fmt.Sprint(r.cseq), r.invite, res)
+	for i := 0; i+1 < len(fields); i += 2 {
+		message.Add(req, fields[i], fields[i+1])
+	}
+	return req
+}
+
+// prack acknowledges res, with the answer to its early offer; none where answer
+// is empty.
+func (r *ringing) prack(res *message.Response, answer []byte) *message.Response {
+	r.f.t.Helper()
+	req := r.request("PRACK", res, "RAck", message.Get(res, "RSeq")+" 1 INVITE")
+	if answer != nil {
+		message.SetBody(req, "application/sdp", answer)
+		message.Add(req, "Content-Disposition", "early-session")
+	}
+	return r.f.ask(r.to, req)
+}
+
+func (r *ringing) ack(res *message.Response) {
+	ack := r.f.within("ACK", "1", r.invite, res)
+	r.f.tell(r.to, ack)
+}
+
+// offers are the two descriptions of a 183.
+func offers(t *testing.T, res *message.Response) (answer, offer *msrp.Description) {
+	t.Helper()
+	parts, err := message.ParseParts(message.Get(res, "Content-Type"), res.Body(), message.DefaultPartLimits)
+	if err != nil || len(parts) != 2 || parts[0].Disposition() != "session" || parts[1].Disposition() != "early-session" {
+		t.Fatalf("%v\n%s", err, message.Bytes(res))
+	}
+	if answer, err = msrp.ParseDescription(parts[0].Body); err == nil {
+		offer, err = msrp.ParseDescription(parts[1].Body)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer, offer
+}
+
+func earlyDevice(t *testing.T, f *far, change func(*client.Config)) *device {
+	t.Helper()
+	return newDevice(t, "bob", f.at(), func(c *client.Config) {
+		c.Answer = client.AnswerEarly
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+// The 183 was lost: it comes again, until its PRACK and no longer; the 2xx waits
+// for that, and says nothing that was said (RFC 3262 sections 3 and 5).
+func TestTheAnswerWaitsForThePrack(t *testing.T) {
+	manual := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	f := newFar(t)
+	bob := earlyDevice(t, f, func(c *client.Config) { c.Clock = manual })
+	caller := newEnd(t)
+	r := f.rings(bob, string(caller.described(msrp.SetupActpass)), "Supported", knowing)
+	first := r.answered(183)
+	bob.next("session")
+	accepted := make(chan error, 1)
+	go func() { accepted <- bob.Sessions()[0].Accept(timeout(t)) }()
+	for range 3 {
+		manual.Advance(2 * time.Second) // 0.5, 1.5; 3.5; and none
+	}
+	for range 3 {
+		if again := r.answered(183); string(message.Bytes(again)) != string(message.Bytes(first)) {
+			t.Errorf("another 183:\n%s\n%s", message.Bytes(first), message.Bytes(again))
+		}
+	}
+	select {
+	case err := <-accepted:
+		t.Fatalf("accepted without the PRACK: %v", err)
+	default:
+	}
+	if res := r.prack(first, nil); res.StatusCode != 200 {
+		t.Fatalf("PRACK: %d", res.StatusCode)
+	}
+	if err := within(t, accepted, "Accept"); err != nil {
+		t.Fatal(err)
+	}
+	ok := r.answered(200)
+	if len(ok.Body()) != 0 {
+		t.Errorf("said again:\n%s", message.Bytes(ok))
+	}
+	r.ack(ok)
+	bob.next("session")
+	answer, _ := offers(t, first)
+	if err := caller.Start(t.Context(), *answer, msrp.RoleOfOfferer(msrp.SetupActpass, answer.Setup)); err != nil {
+		t.Fatal(err)
+	}
+	if err := bob.Sessions()[0].Send(timeout(t), "here"); err != nil {
+		t.Fatal(err)
+	}
+	caller.hears("here")
+	bob.next("sent")
+	manual.Advance(time.Hour)
+	if len(r.heard) > 0 {
+		t.Errorf("after its ACK:\n%s", message.Bytes(<-r.heard))
+	}
+	if res := f.ask(bob, r.request("BYE", ok)); res.StatusCode != 200 {
+		t.Errorf("BYE: %d", res.StatusCode)
+	}
+	bob.next("closed")
+}
+
+// Without a PRACK for 64*T1 the INVITE is refused (RFC 3262 section 3), and what
+// was begun ends.
+func TestNoPrack(t *testing.T) {
+	manual := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	f := newFar(t)
+	bob := earlyDevice(t, f, func(c *client.Config) { c.Clock = manual })
+	r := f.rings(bob, offer, "Supported", knowing)
+	first := r.answered(183)
+	bob.next("session")
+	manual.Advance(33 * time.Second)
+	for range 6 {
+		r.answered(183)
+	}
+	r.answered(504)
+	if e := bob.next("closed"); e.Reason != "no PRACK" {
+		t.Errorf("%+v", e)
+	}
+	if res := r.prack(first, nil); res.StatusCode != 481 {
+		t.Errorf("a PRACK after that: %d", res.StatusCode)
+	}
+	if n := len(bob.Sessions()); n != 0 {
+		t.Errorf("%d sessions are left", n)
+	}
+}
+
+// Every part of RAck has to match, in the dialog, and once.
+func TestPracksThatAreRefused(t *testing.T) {
+	f := newFar(t)
+	bob := earlyDevice(t, f, nil)
+	caller := newEnd(t)
+	r := f.rings(bob, string(caller.described(msrp.SetupActpass)), "Supported", knowing)
+	res := r.answered(183)
+	bob.next("session")
+	rseq := message.Get(res, "RSeq")
+	n, err := strconv.Atoi(rseq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := r.request("PRACK", res, "RAck", rseq+" 1 INVITE")
+	message.Set(elsewhere, "To", "<sip:bob@example.com>;tag=elsewhere")
+	late := r.f.within("PRACK", "1", r.invite, res)
+	message.Add(late, "RAck", rseq+" 1 INVITE")
+	for name, c := range map[string]struct {
+		req  *message.Request
+		want int
+	}{
+		"another response": {r.request("PRACK", res, "RAck", fmt.Sprint(n+1, " 1 INVITE")), 481},
+		"another request":  {r.request("PRACK", res, "RAck", rseq+" 2 INVITE"), 481},
+		"another method":   {r.request("PRACK", res, "RAck", rseq+" 1 UPDATE"), 481},
+		"no RAck":          {r.request("PRACK", res), 400},
+		"half a RAck":      {r.request("PRACK", res, "RAck", rseq), 400},
+		"another dialog":   {elsewhere, 481},
+		"CSeq of before":   {late, 500},
+	} {
+		// Each comes later than the one before, whatever the order of the map.
+		if name != "CSeq of before" {
+			r.cseq++
+			message.Set(c.req, "CSeq", fmt.Sprint(r.cseq, " PRACK"))
+		}
+		if got := f.ask(bob, c.req); got.StatusCode != c.want {
+			t.Errorf("%s: %d, want %d", name, got.StatusCode, c.want)
+		}
+	}
+	if got := r.prack(res, nil); got.StatusCode != 200 {
+		t.Errorf("the right one: %d", got.StatusCode)
+	}
+	if got := r.prack(res, nil); got.StatusCode != 481 {
+		t.Errorf("the right one again: %d", got.StatusCode)
+	}
+	if err := bob.Sessions()[0].Decline(timeout(t), 603); err != nil {
+		t.Error(err)
+	}
+	r.answered(603)
+	bob.next("closed")
+}
+
+// What a PRACK says besides may be missing or broken: it rings on, and the
+// session is none the worse.
+func TestPracksWithoutAUsableAnswer(t *testing.T) {
+	refused := strings.Replace(offer, "m=message 9 ", "m=message 0 ", 1)
+	for name, c := range map[string]struct {
+		change func(t *testing.T, prack *message.Request, offered string)
+		media  string // the m= line of the 200; "": it has no body
+	}{
+		"no body":      {func(*testing.T, *message.Request, string) {}, ""},
+		"not multiple": {func(_ *testing.T, p *message.Request, _ string) { message.SetBody(p, "multipart/mixed", []byte("x")) }, ""},
+		"not SDP":      {func(_ *testing.T, p *message.Request, _ string) { message.SetBody(p, "text/plain", []byte("x")) }, ""},
+		"refused": {func(_ *testing.T, p *message.Request, _ string) {
+			message.SetBody(p, "application/sdp", []byte(refused))
+			message.Add(p, "Content-Disposition", "early-session")
+		}, ""},
+		"a new offer":    {func(_ *testing.T, p *message.Request, _ string) { message.SetBody(p, "application/sdp", []byte(offer)) }, "m=message 0 "},
+		"the same offer": {func(_ *testing.T, p *message.Request, o string) { message.SetBody(p, "application/sdp", []byte(o)) }, "m=message "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFar(t)
+			bob := earlyDevice(t, f, nil)
+			caller := newEnd(t)
+			offered := string(caller.described(msrp.SetupActpass))
+			r := f.rings(bob, offered, "Supported", knowing)
+			res := r.answered(183)
+			bob.next("session")
+			answer, _ := offers(t, res)
+			req := r.request("PRACK", res, "RAck", message.Get(res, "RSeq")+" 1 INVITE")
+			c.change(t, req, offered)
+			got := f.ask(bob, req)
+			if got.StatusCode != 200 || c.media == "" && len(got.Body()) > 0 || !strings.Contains(string(got.Body()), c.media) {
+				t.Errorf("want 200 with %q:\n%s", c.media, message.Bytes(got))
+			}
+			if name == "the same offer" && !strings.Contains(string(got.Body()), answer.Path.String()) {
+				t.Errorf("another answer:\n%s", got.Body())
+			}
+			if err := bob.Sessions()[0].Accept(timeout(t)); err != nil {
+				t.Fatal(err)
+			}
+			ok := r.answered(200)
+			r.ack(ok)
+			bob.next("session")
+			if err := caller.Start(t.Context(), *answer, msrp.ActiveSpeaks); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := caller.Send(timeout(t), "text/plain", strings.NewReader("R u there"), msrp.SendOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if e := bob.next("im"); e.State != "established" || e.Text != "R u there" {
+				t.Errorf("%+v", e)
+			}
+			f.ask(bob, r.request("BYE", ok))
+			bob.next("closed")
+		})
+	}
+}
+
+// A message that was shown early is not shown again, though its sender did not
+// get to know.
+func TestShownOnce(t *testing.T) {
+	f := newFar(t)
+	bob := earlyDevice(t, f, nil)
+	caller, before := newEnd(t), newEnd(t)
+	r := f.rings(bob, string(caller.described(msrp.SetupActpass)), "Supported", knowing)
+	res := r.answered(183)
+	bob.next("session")
+	answer, offer := offers(t, res)
+	if answer.Port == offer.Port || answer.ID == offer.ID || answer.Setup != msrp.SetupPassive || offer.Setup != msrp.SetupActpass {
+		t.Errorf("%+v\n%+v", answer, offer)
+	}
+	r.prack(res, before.described(msrp.SetupActive))
+	say := func(e *end, to *msrp.Description, id, text string) {
+		t.Helper()
+		if to != nil {
+			if err := e.Start(t.Context(), *to, msrp.ActiveSpeaks); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := e.Session.Send(timeout(t), "text/plain", strings.NewReader(text), msrp.SendOptions{MessageID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(before, offer, "first", "R u there")
+	if e := bob.next("im"); e.State != "early" || e.Text != "R u there" || e.From != "sip:carol@example.com" {
+		t.Errorf("%+v", e)
+	}
+	if err := bob.Sessions()[0].Send(timeout(t), "too soon"); err == nil {
+		t.Error("sent before it was answered")
+	}
+	if err := bob.Sessions()[0].Accept(timeout(t)); err != nil {
+		t.Fatal(err)
+	}
+	ok := r.answered(200)
+	r.ack(ok)
+	bob.next("session")
+	<-before.Done() // RFC 3959 section 4: the early session ends at the 2xx
+	say(caller, answer, "first", "R u there")
+	say(caller, nil, "second", "well?")
+	if e := bob.next("im"); e.State != "established" || e.Text != "well?" {
+		t.Errorf("%+v", e)
+	}
+	f.ask(bob, r.request("BYE", ok))
+	bob.next("closed")
+}
+
+// Cancelled, or ended by a BYE: 487 with the tag of the 183, and the early
+// session is over.
+func TestEndedWhileItRings(t *testing.T) {
+	for _, how := range []string{"CANCEL", "BYE"} {
+		t.Run(how, func(t *testing.T) {
+			f := newFar(t)
+			bob := earlyDevice(t, f, nil)
+			before := newEnd(t)
+			r := f.rings(bob, offer, "Supported", knowing)
+			res := r.answered(183)
+			bob.next("session")
+			_, early := offers(t, res)
+			r.prack(res, before.described(msrp.SetupActive))
+			if err := before.Start(context.Background(), *early, msrp.Active); err != nil {
+				t.Fatal(err)
+			}
+			if how == "CANCEL" {
+				r.tx.Cancel()
+			} else if got := f.ask(bob, r.request("BYE", res)); got.StatusCode != 200 {
+				t.Errorf("BYE: %d", got.StatusCode)
+			}
+			final := r.answered(487)
+			if one, two := message.Get(res, "To"), message.Get(final, "To"); one != two {
+				t.Errorf("183 to %s, 487 to %s", one, two)
+			}
+			bob.next("closed")
+			<-before.Done()
+			if n := len(bob.Sessions()); n != 0 {
+				t.Errorf("%d sessions are left", n)
+			}
+		})
+	}
+}
+
+// Who does not say that it can is rung as ever; who requires 100rel gets what
+// there is reliably.
+func TestWhoGetsAnEarlySession(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer   client.Answer
+		body     string
+		fields   []string
+		status   int // 0: nothing but the 100
+		reliable bool
+	}{
+		"nothing":               {client.AnswerEarly, offer, nil, 180, false},
+		"100rel alone":          {client.AnswerEarly, offer, []string{"Supported", "100rel"}, 180, false},
+		"early-session alone":   {client.AnswerEarly, offer, []string{"Supported", "early-session"}, 180, false},
+		"both":                  {client.AnswerEarly, offer, []string{"Supported", knowing}, 183, true},
+		"both, required":        {client.AnswerEarly, offer, []string{"Require", knowing}, 183, true},
+		"no offer":              {client.AnswerEarly, "", []string{"Supported", knowing}, 180, false},
+		"who only rings":        {client.AnswerRing, offer, []string{"Supported", knowing}, 180, false},
+		"who rings, required":   {client.AnswerRing, offer, []string{"Require", "100rel"}, 180, true},
+		"no offer, 100rel must": {client.AnswerRing, "", []string{"Require", "100rel"}, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFar(t)
+			bob := newDevice(t, "bob", f.at(), func(cfg *client.Config) { cfg.Answer = c.answer })
+			r := f.rings(bob, c.body, c.fields...)
+			bob.next("session")
+			if c.status != 0 {
+				res := r.answered(c.status)
+				if got := message.HasToken(res, "Require", "100rel"); got != c.reliable || message.Has(res, "RSeq") != c.reliable {
+					t.Errorf("reliable: %v\n%s", got, message.Bytes(res))
+				}
+				if c.reliable {
+					if got := r.prack(res, nil); got.StatusCode != 200 {
+						t.Errorf("PRACK: %d", got.StatusCode)
+					}
+				}
+			}
+			if err := bob.Sessions()[0].Accept(timeout(t)); err != nil {
+				t.Fatal(err)
+			}
+			ok := r.answered(200)
+			if hasBody := len(ok.Body()) > 0; hasBody != (c.status != 183) {
+				t.Errorf("200:\n%s", message.Bytes(ok))
+			}
+			bob.next("session")
+			f.ask(bob, r.request("BYE", ok))
+			bob.next("closed")
+		})
+	}
+}
