@@ -75,9 +75,17 @@ func (r *ringing) prack(res *message.Response, answer []byte) *message.Response 
 	return r.f.ask(r.to, req)
 }
 
-func (r *ringing) ack(res *message.Response) {
-	ack := r.f.within("ACK", "1", r.invite, res)
-	r.f.tell(r.to, ack)
+// accepted has the device answer, and gives its 200, acknowledged.
+func (r *ringing) accepted() *message.Response {
+	r.f.t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- r.to.Sessions()[0].Accept(timeout(r.f.t)) }()
+	res := r.answered(200)
+	r.f.tell(r.to, r.f.within("ACK", "1", r.invite, res))
+	if err := within(r.f.t, done, "Accept"); err != nil {
+		r.f.t.Fatal(err)
+	}
+	return res
 }
 
 // offers are the two descriptions of a 183.
@@ -134,14 +142,14 @@ func TestTheAnswerWaitsForThePrack(t *testing.T) {
 	if res := r.prack(first, nil); res.StatusCode != 200 {
 		t.Fatalf("PRACK: %d", res.StatusCode)
 	}
-	if err := within(t, accepted, "Accept"); err != nil {
-		t.Fatal(err)
-	}
 	ok := r.answered(200)
 	if len(ok.Body()) != 0 {
 		t.Errorf("said again:\n%s", message.Bytes(ok))
 	}
-	r.ack(ok)
+	f.tell(bob, f.within("ACK", "1", r.invite, ok))
+	if err := within(t, accepted, "Accept"); err != nil {
+		t.Fatal(err)
+	}
 	bob.next("session")
 	answer, _ := offers(t, first)
 	if err := caller.Start(t.Context(), *answer, msrp.RoleOfOfferer(msrp.SetupActpass, answer.Setup)); err != nil {
@@ -274,11 +282,7 @@ func TestPracksWithoutAUsableAnswer(t *testing.T) {
 			if name == "the same offer" && !strings.Contains(string(got.Body()), answer.Path.String()) {
 				t.Errorf("another answer:\n%s", got.Body())
 			}
-			if err := bob.Sessions()[0].Accept(timeout(t)); err != nil {
-				t.Fatal(err)
-			}
-			ok := r.answered(200)
-			r.ack(ok)
+			ok := r.accepted()
 			bob.next("session")
 			if err := caller.Start(t.Context(), *answer, msrp.ActiveSpeaks); err != nil {
 				t.Fatal(err)
@@ -327,11 +331,7 @@ func TestShownOnce(t *testing.T) {
 	if err := bob.Sessions()[0].Send(timeout(t), "too soon"); err == nil {
 		t.Error("sent before it was answered")
 	}
-	if err := bob.Sessions()[0].Accept(timeout(t)); err != nil {
-		t.Fatal(err)
-	}
-	ok := r.answered(200)
-	r.ack(ok)
+	ok := r.accepted()
 	bob.next("session")
 	<-before.Done() // RFC 3959 section 4: the early session ends at the 2xx
 	say(caller, answer, "first", "R u there")
@@ -413,10 +413,7 @@ func TestWhoGetsAnEarlySession(t *testing.T) {
 					}
 				}
 			}
-			if err := bob.Sessions()[0].Accept(timeout(t)); err != nil {
-				t.Fatal(err)
-			}
-			ok := r.answered(200)
+			ok := r.accepted()
 			if hasBody := len(ok.Body()) > 0; hasBody != (c.status != 183) {
 				t.Errorf("200:\n%s", message.Bytes(ok))
 			}

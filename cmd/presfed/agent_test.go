@@ -126,6 +126,39 @@ func TestAgentsTalk(t *testing.T) {
 	bob.quit()
 }
 
+// TestAgentsTalkEarly: the message is shown before bob has answered, and alice
+// can go on with other things, or give it up.
+func TestAgentsTalkEarly(t *testing.T) {
+	bob := drive(t, "bob-pc", "--no-register", "--server", "tcp:127.0.0.1:9", "--answer", "early")
+	alice := drive(t, "alice-pc", "--no-register", "--server", bob.until("ready").Addresses[1])
+	alice.until("ready")
+	alice.tell("im bob R u there", "wait sent peer=bob state=early 10s", "list")
+	if e := bob.until("im"); e.Text != "R u there" || e.State != "early" || e.Via != "session" {
+		t.Errorf("%+v", e)
+	}
+	if e := alice.until("list"); e.Type != "list" {
+		t.Errorf("%+v", e)
+	}
+	bob.tell("reply Yes, here.")
+	if e := alice.until("im"); e.Text != "Yes, here." || e.State != "established" {
+		t.Errorf("%+v", e)
+	}
+	alice.tell("bye bob")
+	bob.until("closed")
+	alice.until("closed")
+	alice.tell("im bob Still there?")
+	if e := bob.until("im"); e.State != "early" {
+		t.Errorf("%+v", e)
+	}
+	alice.tell("bye bob")
+	if e := bob.until("closed"); !strings.Contains(e.Reason, "cancelled") {
+		t.Errorf("%+v", e)
+	}
+	alice.until("closed")
+	alice.quit()
+	bob.quit()
+}
+
 // TestAgentsMeet: two users of one server.
 func TestAgentsMeet(t *testing.T) {
 	dir := t.TempDir()

@@ -45,6 +45,51 @@ func TestSendIM(t *testing.T) {
 	}
 }
 
+// What is shown early and answered by nobody was not answered: exit code 4. It
+// is answered: 0. Either way the text is shown once.
+func TestSendIMEarly(t *testing.T) {
+	for _, answered := range []bool{true, false} {
+		heard := make(chan client.Event, 10)
+		bob, err := client.New(client.Config{Name: "bob-pc", User: "bob@example.com", Answer: client.AnswerEarly, OnEvent: func(e client.Event) {
+			if e.Type == "im" || e.Type == "closed" {
+				heard <- e
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { defer close(done); bob.Run(ctx) }()
+		var out strings.Builder
+		con := newConsole(strings.NewReader(""), &out, &out, func(string) (string, bool) { return "", false })
+		code := make(chan int, 1)
+		wait := map[bool]string{true: "20s", false: "1s"}[answered]
+		go func() {
+			code <- execute(t.Context(), []string{"send-im", "bob", "R u there", "--user", "alice@example.com",
+				"--server", "tcp:" + bob.Addr("TCP").String(), "--timeout", wait}, con)
+		}()
+		if e := <-heard; e.Text != "R u there" || e.State != "early" {
+			t.Errorf("%+v", e)
+		}
+		want, says := exitTimeout, "nobody has answered yet within 1s"
+		if answered {
+			want, says = exitDone, "state=established"
+			if err := bob.Sessions()[0].Accept(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := <-code; got != want || !strings.Contains(out.String(), says) || !strings.Contains(out.String(), "sent state=early") {
+			t.Errorf("exit code %d, want %d\n%s", got, want, out.String())
+		}
+		if e := <-heard; e.Type != "closed" {
+			t.Errorf("%+v", e)
+		}
+		stop()
+		<-done
+	}
+}
+
 // A chat goes both ways until /bye, and ends when the other end does.
 func TestChat(t *testing.T) {
 	for _, ends := range []string{"/bye", "the peer's BYE", "the end of the input", "an interrupt"} {
