@@ -94,8 +94,9 @@ type Client struct {
 	found        map[string][]sip.Target // of dialogs, by URI
 	subs         map[string]*Subscription
 	sessions     map[dialog.ID]*Session
-	calls        map[*Session]struct{} // those that we began and that nobody has answered
-	registration *kept                 // nil: not kept
+	calls        map[*Session]struct{}   // those that we began and that nobody has answered
+	owed         map[dialog.ID]*progress // of sessions that are over: their PRACK may still come
+	registration *kept                   // nil: not kept
 	published    *published
 	lists        bool   // the server has lists of resources
 	registerID   string // Call-ID of every REGISTER (RFC 3261 section 10.2)
@@ -105,7 +106,7 @@ type Client struct {
 func New(cfg Config) (*Client, error) {
 	c := &Client{
 		cfg: cfg, clock: cfg.Clock, log: cfg.Log, subs: map[string]*Subscription{}, sessions: map[dialog.ID]*Session{},
-		calls: map[*Session]struct{}{}, found: map[string][]sip.Target{}, publishing: make(chan struct{}, 1),
+		calls: map[*Session]struct{}{}, owed: map[dialog.ID]*progress{}, found: map[string][]sip.Target{}, publishing: make(chan struct{}, 1),
 	}
 	c.publishing <- struct{}{}
 	if c.clock == nil {
@@ -213,6 +214,9 @@ func (c *Client) stopTimers() {
 	}
 	for _, s := range c.sessions {
 		s.stop()
+	}
+	for _, p := range c.owed {
+		p.forget.Stop()
 	}
 	c.registration.stop()
 	if c.published != nil {

@@ -29,12 +29,16 @@ func (inv *invitation) begin(invite *message.Request) func(*message.Response) {
 	fork := dialog.NewFork(invite)
 	legs := map[*dialog.Dialog]*leg{}
 	return func(res *message.Response) {
-		c := inv.call.session.client
-		if res.StatusCode == 180 && !dialog.IsReliable(res) {
-			c.emit(Event{Type: "session", Peer: inv.call.session.peer, State: "ringing"})
-		}
+		s := inv.call.session
+		c := s.client
+		rings := res.StatusCode == 180 && !dialog.IsReliable(res) // else once, when it is acknowledged
 		inv.mu.Lock()
-		defer inv.mu.Unlock()
+		defer func() {
+			inv.mu.Unlock()
+			if rings {
+				c.emit(Event{Type: "session", Peer: s.peer, State: "ringing"})
+			}
+		}()
 		d, created, err := fork.Receive(res)
 		if err != nil || d == nil {
 			if err != nil || res.StatusCode >= 200 {
@@ -55,6 +59,7 @@ func (inv *invitation) begin(invite *message.Request) func(*message.Response) {
 			c.log.Warn("a provisional response that cannot be acknowledged", "call_id", message.CallID(res), "error", err)
 		}
 		if ok && !inv.abandoned {
+			rings = res.StatusCode == 180
 			c.spawn(func(context.Context) { l.acknowledge(res, owed) })
 		}
 	}

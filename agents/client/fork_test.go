@@ -37,8 +37,14 @@ func TestPrackOnceInOrderForEachBranch(t *testing.T) {
 	f.answer(prack, 200, "", "")
 	f.reliably(tx, "phone", 90, nil)
 	f.answer(f.pracked("phone", 90), 481, "", "") // a device that has forgotten
-	f.reliably(tx, "pc", 6, routed)
+	f.reliably(tx, "pc", 6, func(res *message.Response) {
+		routed(res)
+		res.StatusCode, res.Reason = 180, "Ringing"
+	})
 	second := f.pracked("pc", 6)
+	if e := alice.next("session"); e.State != "ringing" {
+		t.Errorf("%+v", e)
+	}
 	one, _ := message.CSeqOf(prack.Request())
 	two, _ := message.CSeqOf(second.Request())
 	if one.Seq <= invite.Seq || two.Seq <= one.Seq {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 
+	"presfed/agents/internal/clock"
 	"presfed/agents/internal/dialog"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/msrp"
@@ -17,6 +18,7 @@ type progress struct {
 	media    *msrp.Session // nil: a response without a description
 	wish     msrp.Setup    // what the early offer said
 	acked    chan struct{} // closed when its PRACK has come
+	forget   clock.Timer   // of one whose session is over
 }
 
 // end is for when the INVITE is answered: nothing is sent again, and an early
@@ -114,7 +116,7 @@ func (c *Client) pracked(tx *sip.ServerTx, reply func(int, ...string)) {
 	req := tx.Request()
 	s := c.sessionOf(req)
 	if s == nil {
-		reply(481)
+		c.prackedLate(req, reply)
 		return
 	}
 	s.mu.Lock()
@@ -146,6 +148,39 @@ func (c *Client) pracked(tx *sip.ServerTx, reply func(int, ...string)) {
 		s.foretold(p, theirs.early)
 	}
 	close(p.acked)
+}
+
+// awaitPrack keeps a reliable response that was overtaken by a refusal for as long
+// as its PRACK may be on its way. The client's lock is held.
+func (c *Client) awaitPrack(id dialog.ID, p *progress) {
+	if c.ended || p == nil || !p.reliable.Pending() {
+		return
+	}
+	c.owed[id] = p
+	p.forget = c.clock.AfterFunc(64*cmp.Or(c.cfg.Timers.T1, sip.DefaultTimers.T1), func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.owed, id)
+	})
+}
+
+// prackedLate takes a PRACK for a session that is over, or that never was.
+func (c *Client) prackedLate(req *message.Request, reply func(int, ...string)) {
+	id, err := dialog.IDOf(req)
+	c.mu.Lock()
+	p := c.owed[id]
+	c.mu.Unlock()
+	if err == nil && p != nil {
+		err = p.reliable.Acknowledge(req)
+	}
+	switch {
+	case err != nil:
+		reply(statusOf(err), "Warning", message.Warning(err.Error()))
+	case p == nil:
+		reply(481)
+	default:
+		reply(200)
+	}
 }
 
 // reoffered answers an offer in a PRACK in its 200 (section 5). The session

@@ -143,43 +143,6 @@ func (s *Session) deliver(ctx context.Context, contentType string, body io.Reade
 	return nil
 }
 
-func (s *Session) received(m msrp.Message) { s.tell(m, "") }
-
-// tell tells of a message that came, and where it was saved.
-func (s *Session) tell(m msrp.Message, file string) {
-	state, again := s.hears(m)
-	if again {
-		return
-	}
-	e := Event{Type: "im", From: s.peer, Via: "session", State: state, ContentType: m.ContentType, Size: m.Size, File: file}
-	if kind, _, _ := strings.Cut(m.ContentType, "/"); strings.EqualFold(kind, "text") {
-		e.Text = string(m.Body)
-	}
-	s.client.emit(e)
-}
-
-// hears says in which state of the session a message came, and whether it came
-// before: one that was shown early is not shown again when its sender, who did
-// not know, sends it on the established session.
-func (s *Session) hears(m msrp.Message) (state string, again bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state == established {
-		return "established", m.Duplicate || s.heard[m.ID]
-	}
-	if s.heard == nil {
-		s.heard = map[string]bool{}
-	}
-	again = m.Duplicate || s.heard[m.ID]
-	if len(s.heard) < maxHeard {
-		s.heard[m.ID] = true
-	}
-	return "early", again
-}
-
-// maxHeard bounds the Message-IDs that are remembered.
-const maxHeard = 64
-
 // Close ends the session: BYE, or for one that rings here a refusal, or for one
 // that nobody has answered yet a CANCEL.
 func (s *Session) Close(ctx context.Context) error {
@@ -357,6 +320,7 @@ func (c *Client) drop(s *Session) {
 	delete(c.calls, s)
 	if d != nil && c.sessions[d.ID] == s {
 		delete(c.sessions, d.ID)
+		c.awaitPrack(d.ID, s.progress)
 	}
 }
 
