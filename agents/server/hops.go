@@ -21,12 +21,18 @@ var errOurselves = errors.New("the next hop is this server itself")
 // hops finds where a next hop is (RFC 3263): a server of the domain where the
 // directory says, anything else by the DNS, apart from the caller.
 func (s *Server) hops(next message.URI, done func([]sip.Target, error)) {
+	peer, ok := s.serverAt(context.Background(), next)
+	s.way(next, peer, ok, done)
+}
+
+// way is hops where it is known what server serverAt says next is.
+func (s *Server) way(next message.URI, peer db.Server, ok bool, done func([]sip.Target, error)) {
 	ctx := context.Background()
-	if s.own(next) { // a device there would be ourselves, and asked for a password
+	if s.listens(next) || ok && peer.Name == s.cfg.Name { // a device there would be ourselves, and asked for a password
 		done(nil, errOurselves)
 		return
 	}
-	if peer, ok := s.serverAt(ctx, next); ok {
+	if ok {
 		host, port := peer.HostPort()
 		uri := message.URI{Scheme: "sip", Host: host, Port: port}
 		uri.UriParams.Add("transport", peer.Transport)

@@ -52,9 +52,10 @@ func (s *Server) sendNotify(n *event.Notice, done func(event.Outcome)) {
 	if s.notifyInside(n, done) {
 		return
 	}
-	s.hops(n.Hop, func(targets []sip.Target, err error) {
+	server, peer := s.serverAt(context.Background(), n.Hop)
+	s.way(n.Hop, server, peer, func(targets []sip.Target, err error) {
 		var to sip.Target
-		if _, peer := s.serverAt(context.Background(), n.Hop); !peer {
+		if !peer {
 			to = s.connection(n)
 		}
 		switch {

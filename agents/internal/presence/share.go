@@ -48,7 +48,11 @@ func (p *Presence) SetShare(presentity string, from Origin, s *Share) {
 	} else {
 		who.shares[from] = s
 	}
-	who.stale()
+	if from.Watcher != "" && p.needs(presentity).Personal {
+		who.staleFor(from.Watcher)
+	} else {
+		who.stale()
+	}
 	if missing {
 		who.unseen(from.Watcher)
 	}

@@ -1,6 +1,10 @@
 package presence
 
-import "presfed/pidf"
+import (
+	"maps"
+
+	"presfed/pidf"
+)
 
 // views are a presentity's documents as her watchers get them, written once for
 // all who see the same.
@@ -16,7 +20,9 @@ func (p *Presence) look(who *presentity) *views {
 	if who.views == nil {
 		if who.views, who.made = who.made, nil; who.views == nil {
 			who.views = p.compose(who, who.publications)
+			maps.Copy(who.views.composed, who.stand)
 		}
+		who.stand = nil
 		who.last = who.views
 	}
 	return who.views

@@ -1,0 +1,108 @@
+package figures
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(folder)
+		os.Exit(code)
+	}))
+}
+
+// folder is where the built program is; "" as long as none is.
+var folder string
+
+// program is the built one, without the race detector, which the tests may have.
+var program = sync.OnceValues(func() (string, error) {
+	var err error
+	if folder, err = os.MkdirTemp("", "presfed-"); err != nil {
+		return "", err
+	}
+	binary := filepath.Join(folder, "presfed")
+	out, err := exec.Command("go", "build", "-o", binary, "presfed/cmd/presfed").CombinedOutput()
+	if err != nil {
+		os.Stderr.Write(out)
+	}
+	return binary, err
+})
+
+// process is a server that runs.
+type process struct {
+	t        *testing.T
+	pid      int
+	tcp, tls string // where it listens
+	admin    string // by HTTP
+}
+
+// serve runs server-a or server-b until the test ends; it is ready on return.
+func serve(ctx context.Context, t *testing.T, binary, name string, args ...string) *process {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, binary, append([]string{name}, args...)...)
+	var said bytes.Buffer // read when the process is gone
+	cmd.Stderr = &said
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s said:\n%s", name, said.Bytes()[:min(said.Len(), 10_000)])
+		}
+	})
+	hurry := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	hurry.Stop()
+	fields := strings.Fields(line)
+	if err != nil || len(fields) != 5 || fields[0] != "ready" {
+		t.Fatalf("%s: said %q (%v)", name, line, err)
+	}
+	return &process{t: t, pid: cmd.Process.Pid, admin: fields[4],
+		tcp: strings.TrimPrefix(fields[2], "tcp:"), tls: strings.TrimPrefix(fields[3], "tls:")}
+}
+
+// resident is what it has resident, in MiB (proc(5)).
+func (p *process) resident() int {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/status")
+	if err != nil {
+		p.t.Error(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if fields := strings.Fields(line); fields[0] == "VmRSS:" {
+			n, _ := strconv.Atoi(fields[1])
+			return n >> 10
+		}
+	}
+	return 0
+}
+
+// worked is the processor time that it has had.
+func (p *process) worked() time.Duration {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/stat")
+	if err != nil {
+		p.t.Error(err)
+		return 0
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond // ticks, as Linux has them
+}

@@ -1,0 +1,168 @@
+package figures
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"presfed/agents/certs"
+	"presfed/db"
+	"presfed/routing"
+)
+
+// unionBed is server-a and server-b as processes, and users who are placed on
+// both, or on server-a alone.
+type unionBed struct {
+	t         *testing.T
+	directory string
+	servers   map[string]*process
+	load      *load
+}
+
+// newUnionBed has users u0, u1, ... placed so, and watchers wa0, wa1, ... on
+// server-a and wb0, ... on server-b. The servers listen for each other at tls.
+func newUnionBed(ctx context.Context, t *testing.T, place routing.Place, mode db.PolicyMode, users, watchers int, tls string, flags ...string) *unionBed {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /proc, and other loopback addresses than 127.0.0.1")
+	}
+	binary, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	b := &unionBed{t: t, directory: filepath.Join(dir, "directory.db"), servers: map[string]*process{}}
+	authority, err := certs.NewAuthority(dir, "figures", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := db.Open(ctx, b.directory, db.Options{Create: true, Domain: db.Domain{Name: "example.com", Default: db.Allow, PolicyMode: mode}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	b.update(ctx, func(tx *db.Tx) error {
+		for _, x := range []string{"a", "b"} {
+			if err := tx.AddServer(db.Server{Name: "server-" + x, URI: "sip:server" + x + ".example.com;transport=tls"}); err != nil {
+				return err
+			}
+			for i := range watchers {
+				if err := add(tx, fmt.Sprint("w", x, i), routing.Place{Model: routing.Partitioned, Servers: []string{"server-" + x}}); err != nil {
+					return err
+				}
+			}
+		}
+		for i := range users {
+			if err := add(tx, fmt.Sprint("u", i), place); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	at := map[string]string{}
+	for _, x := range []string{"a", "b"} {
+		name, host := "server-"+x, "server"+x+".example.com"
+		if _, _, err := authority.Issue(certs.Request{Name: name, Hosts: []string{host}}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		b.servers[x] = serve(ctx, t, binary, name, append([]string{"--directory", b.directory, "--certs", dir, "--listen", "tcp:127.0.0.1:0", "--listen", tls,
+			"--no-auth", "--admin", "127.0.0.1:0", "--share-expires", "1h"}, flags...)...)
+		at[x] = b.servers[x].tcp
+	}
+	b.reach(ctx, map[string]string{"a": b.servers["a"].tls, "b": b.servers["b"].tls})
+	b.load = newLoad(t, at)
+	return b
+}
+
+// reach says where the servers reach each other.
+func (b *unionBed) reach(ctx context.Context, at map[string]string) {
+	b.t.Helper()
+	b.update(ctx, func(tx *db.Tx) error {
+		for x, addr := range at {
+			if err := tx.SetServer(db.Server{Name: "server-" + x, URI: "sip:" + addr + ";transport=tls", Identity: "server" + x + ".example.com"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func add(tx *db.Tx, user string, place routing.Place) error {
+	if err := tx.AddUser(db.User{AOR: user + "@example.com"}); err != nil {
+		return err
+	}
+	return tx.Assign(user+"@example.com", place)
+}
+
+// update changes the directory in one go.
+func (b *unionBed) update(ctx context.Context, change func(*db.Tx) error) {
+	b.t.Helper()
+	d, err := db.Open(ctx, b.directory, db.Options{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.Update(ctx, change); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// counts are what the servers have sent and heard so far: between each other, and
+// in all; and what they hold.
+type counts struct {
+	link, all       int
+	shares, watches map[string]int
+}
+
+// counts reads the servers' metrics. A message between servers is counted by who
+// sends it.
+func (b *unionBed) counts() counts {
+	b.t.Helper()
+	c := counts{shares: map[string]int{}, watches: map[string]int{}}
+	for x, p := range b.servers {
+		res, err := http.Get(p.admin + "/metrics")
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+			name, value, _ := strings.Cut(lines.Text(), " ")
+			n, _ := strconv.ParseFloat(value, 64)
+			switch {
+			case name == "presfed_shares":
+				c.shares[x] = int(n)
+			case name == "presfed_subscriptions":
+				c.watches[x] = int(n)
+			case !strings.HasPrefix(name, "presfed_sip_messages_total"):
+			case strings.Contains(name, `"TCP"`):
+				c.all += int(n)
+			case strings.Contains(name, `direction="out"`):
+				c.link += int(n)
+				c.all += int(n)
+			}
+		}
+		res.Body.Close()
+	}
+	return c
+}
+
+// settled reads them once they stand still.
+func (b *unionBed) settled() counts {
+	b.t.Helper()
+	before := b.counts()
+	for still := 0; still < 3; {
+		time.Sleep(50 * time.Millisecond) // how long is quiet
+		now := b.counts()
+		if still++; now.all != before.all {
+			still = 0
+		}
+		before = now
+	}
+	return before
+}
