@@ -199,13 +199,22 @@ func (c *stream) write() {
 		c.queue = nil
 		c.mu.Unlock()
 
+		// Empty lines go after messages, apart: not everybody who reads a message
+		// expects them before it in one piece.
 		batch = batch[:0]
+		var empty []byte
 		for _, m := range messages {
-			batch = append(batch, m...)
+			if len(m) > len(ping) {
+				batch = append(batch, m...)
+			} else {
+				empty = append(empty, m...)
+			}
 		}
-		if err := c.writeOut(batch); err != nil {
-			c.lose(fmt.Errorf("%w: %w", ErrTransport, err))
-			return
+		for _, piece := range [][]byte{batch, empty} {
+			if err := c.writeOut(piece); err != nil {
+				c.lose(fmt.Errorf("%w: %w", ErrTransport, err))
+				return
+			}
 		}
 		for _, m := range messages {
 			if len(m) > len(ping) {
