@@ -22,7 +22,7 @@ type device struct {
 	mu      sync.Mutex
 	heard   chan struct{} // closed at the next event
 	watched map[string]*watched
-	shown   map[string]bool // whose first message has come, before an answer
+	shown   map[string]bool // users whose first message has come, before an answer
 }
 
 type watched struct {
@@ -77,7 +77,8 @@ func (d *device) hear(e client.Event) {
 		w.over = w.over || e.State == "terminated"
 	}
 	if e.Type == "im" && e.State == "early" {
-		d.shown[e.From] = true
+		user, _, _ := strings.Cut(strings.TrimPrefix(e.From, "sip:"), "@")
+		d.shown[user] = true
 	}
 	close(d.heard)
 	d.heard = make(chan struct{})
@@ -150,7 +151,7 @@ func (d *device) Reply(ctx context.Context, user, text string) error {
 	var s *client.Session
 	err := d.wait(ctx, "no session with "+user, func() bool {
 		s = d.session(user)
-		return s != nil && (s.Established() || d.shown["sip:"+user+"@"+d.domain])
+		return s != nil && (s.Established() || d.shown[user])
 	})
 	if err == nil && !s.Established() {
 		err = s.Accept(ctx)

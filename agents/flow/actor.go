@@ -83,7 +83,7 @@ func seen(f ...string) part {
 	return func(ctx context.Context, r *Runner) error {
 		for {
 			records, more := r.records()
-			missing := Judge(r.flow, r.stage.Facts(), records, r.begin).Verdict.Missing
+			missing := r.judge(records).Verdict.Missing
 			missing = slices.DeleteFunc(missing, func(m string) bool { return !slices.Contains(f, m) })
 			if len(missing) == 0 {
 				return nil

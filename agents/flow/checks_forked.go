@@ -20,7 +20,10 @@ func supports(options ...string) maker {
 		return Check{F: f, Name: "Supported names " + strings.Join(options, ", "), Source: "; RFC 3262 section 4, RFC 3959 section 5",
 			holds: func(_ *evidence, s *side) (bool, string) {
 				got := s.values("Supported")
-				return !slices.ContainsFunc(options, func(o string) bool { return !slices.Contains(got, o) }), strings.Join(got, ", ")
+				has := func(o string) bool {
+					return slices.ContainsFunc(got, func(g string) bool { return strings.EqualFold(g, o) })
+				}
+				return !slices.ContainsFunc(options, func(o string) bool { return !has(o) }), strings.Join(got, ", ")
 			}}
 	}
 }

@@ -3,9 +3,8 @@ package flow
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 
-	"presfed/agents/internal/wire"
 	"presfed/pidf"
 )
 
@@ -70,17 +69,8 @@ func ignores(device, user string) part { return setWatch(watch{device, user}, fa
 
 func setWatch(w watch, want bool) part {
 	return func(ctx context.Context, r *Runner) error {
-		if _, is := r.watching[w]; is == want {
+		if r.watching[w] == want {
 			return nil
-		}
-		began := 0
-		if want {
-			// Both halves of every message before must be there to be counted.
-			records, err := r.settle(ctx, answered)
-			if err != nil {
-				return err
-			}
-			began = r.base + len(records)
 		}
 		err := act(w.device, func(ctx context.Context, a Actor) error {
 			if want {
@@ -88,12 +78,8 @@ func setWatch(w watch, want bool) part {
 			}
 			return a.Unwatch(ctx, w.user)
 		})(ctx, r)
-		switch {
-		case err != nil:
-		case want:
-			r.watching[w] = began
-		default:
-			delete(r.watching, w)
+		if err == nil {
+			r.watching[w] = want
 		}
 		return err
 	}
@@ -105,17 +91,7 @@ func unasked(from, to string) part {
 	return func(ctx context.Context, r *Runner) error {
 		for {
 			records, more := r.records()
-			open := map[string]bool{} // by Call-ID
-			for _, o := range observe(records, &Facts{}) {
-				switch {
-				case o.Status != 0 || o.Protocol != wire.SIP:
-				case o.Method == "SUBSCRIBE" && o.From == from && o.To == to && o.ToTag == "":
-					open[o.CallID] = true
-				case o.Method == "NOTIFY" && strings.HasPrefix(o.last().get("Subscription-State"), "terminated"):
-					delete(open, o.CallID)
-				}
-			}
-			if len(open) == 0 {
+			if !slices.ContainsFunc(open(observe(slices.Concat(r.standing, records), &Facts{})), func(o *observed) bool { return o.From == from && o.To == to }) {
 				return nil
 			}
 			if err := r.more(ctx, more); err != nil {

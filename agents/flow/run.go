@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"presfed/agents/internal/clock"
@@ -28,12 +29,13 @@ type Runner struct {
 
 	registered map[string]bool
 	published  map[string]string
-	watching   map[watch]int // records when it began
-	talking    bool          // Bob has called Alice
+	watching   map[watch]bool
+	talking    bool // Bob has called Alice
 
 	flow     Flow // the one that runs, and since when
 	begin    time.Time
-	base     int       // records that no further flow has to look at
+	base     int           // records that no further flow has to look at
+	standing []wire.Record // but these of them: what opened the subscriptions that stand
 	reported time.Time // messages before it are in earlier results
 }
 
@@ -48,7 +50,7 @@ func NewRunner(stage Stage, s Settings) *Runner {
 	if s.Clock == nil {
 		s.Clock = clock.System
 	}
-	return &Runner{stage: stage, settings: s, registered: map[string]bool{}, published: map[string]string{}, watching: map[watch]int{}}
+	return &Runner{stage: stage, settings: s, registered: map[string]bool{}, published: map[string]string{}, watching: map[watch]bool{}}
 }
 
 // Run sets up what the flow needs, has its actors act, and judges. An error
@@ -59,9 +61,7 @@ func (r *Runner) Run(ctx context.Context, f Flow) (Result, error) {
 	if err := r.Prepare(ctx, f); err != nil {
 		return Result{}, err
 	}
-	begin := r.settings.Clock.Now()
-	r.flow, r.begin = f, begin
-	facts := r.stage.Facts()
+	r.flow, r.begin = f, r.settings.Clock.Now()
 	acting, cancel := context.WithTimeout(ctx, r.settings.Timeout)
 	defer cancel()
 	err := f.act(acting, r)
@@ -69,17 +69,17 @@ func (r *Runner) Run(ctx context.Context, f Flow) (Result, error) {
 		if !answered(records) {
 			return false
 		}
-		result := Judge(f, facts, records, begin)
+		result := r.judge(records)
 		return err != nil || len(result.Verdict.Missing) == 0
 	})
 	if late != nil && !errors.Is(late, context.DeadlineExceeded) {
 		return Result{}, errors.Join(err, late)
 	}
-	result := Judge(f, facts, records, begin)
+	result := r.judge(records)
 	result.Messages = slices.DeleteFunc(result.Messages, func(l trace.Line) bool { return l.Time.Before(r.reported) })
 	r.reported = r.settings.Clock.Now()
 	if late == nil {
-		r.forget(len(records))
+		r.forget(records)
 	}
 	return result, err
 }
@@ -90,13 +90,35 @@ func (r *Runner) records() ([]wire.Record, <-chan struct{}) {
 	return all[min(r.base, len(all)):], more
 }
 
-// forget has records that are in a result count no more, but for those since the
-// first subscription that stands.
-func (r *Runner) forget(seen int) {
-	r.base += seen
-	for _, began := range r.watching {
-		r.base = min(r.base, began)
+// judge holds the flow that runs against records, and what stood before them.
+func (r *Runner) judge(records []wire.Record) Result {
+	return Judge(r.flow, r.stage.Facts(), slices.Concat(r.standing, records), r.begin)
+}
+
+// forget has records that are in a result count no more, but for what opened the
+// subscriptions that stand.
+func (r *Runner) forget(seen []wire.Record) {
+	r.base += len(seen)
+	standing := open(observe(slices.Concat(r.standing, seen), &Facts{}))
+	r.standing = nil
+	for _, o := range standing {
+		r.standing = append(r.standing, *o.Sent, *o.Received)
 	}
+}
+
+// open are the SUBSCRIBEs, as both sockets recorded them, of subscriptions that
+// have not ended.
+func open(messages []*observed) (out []*observed) {
+	for _, o := range messages {
+		switch {
+		case o.Status != 0 || o.Protocol != wire.SIP || o.Sent == nil || o.Received == nil:
+		case o.Method == "SUBSCRIBE" && o.ToTag == "":
+			out = append(out, o)
+		case o.Method == "NOTIFY" && strings.HasPrefix(o.last().get("Subscription-State"), "terminated"):
+			out = slices.DeleteFunc(out, func(s *observed) bool { return s.CallID == o.CallID })
+		}
+	}
+	return out
 }
 
 // Prepare sets up what a flow needs, as far as it does not stand already; Run
