@@ -12,6 +12,7 @@ import (
 // Control is a device's control socket: through it others see its wire records,
 // give it commands and stop it.
 type Control struct {
+	name    string
 	journal *control.Journal
 	server  *control.Server
 }
@@ -29,7 +30,7 @@ type ControlConfig struct {
 // NewControl takes the socket. Its Tap goes into the device's Config, so it is
 // there before the device; Run frees it.
 func NewControl(cfg ControlConfig) (*Control, error) {
-	c := &Control{journal: control.NewJournal(cfg.Name, 0)}
+	c := &Control{name: cfg.Name, journal: control.NewJournal(cfg.Name, 0)}
 	var err error
 	c.server, err = control.NewServer(control.Config{
 		Path: cfg.Path, Journal: c.journal, Command: cfg.Command, Stop: cfg.Stop, Log: cfg.Log,
@@ -40,12 +41,15 @@ func NewControl(cfg ControlConfig) (*Control, error) {
 // Tap records the device's messages.
 func (c *Control) Tap(r wire.Record) { c.journal.Tap(r) }
 
-// Ready says that the device takes commands.
-func (c *Control) Ready(d *Client) {
-	c.server.SetReady(control.Info{Participant: d.cfg.Name, PID: os.Getpid(), Listen: []control.Listen{
-		{Transport: "UDP", Addr: d.Addr("UDP")}, {Transport: "TCP", Addr: d.Addr("TCP")}, {Transport: "MSRP", Addr: d.MSRPAddr()},
-		{Transport: "MSRP", Addr: d.EarlyAddr()},
-	}})
+// Ready says that the participant takes commands, and where its devices listen.
+func (c *Control) Ready(devices ...*Client) {
+	info := control.Info{Participant: c.name, PID: os.Getpid()}
+	for _, d := range devices {
+		info.Listen = append(info.Listen,
+			control.Listen{Transport: "UDP", Addr: d.Addr("UDP")}, control.Listen{Transport: "TCP", Addr: d.Addr("TCP")},
+			control.Listen{Transport: "MSRP", Addr: d.MSRPAddr()}, control.Listen{Transport: "MSRP", Addr: d.EarlyAddr()})
+	}
+	c.server.SetReady(info)
 }
 
 // Run serves until ctx ends, which should be after the device's own end, so

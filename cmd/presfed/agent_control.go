@@ -7,38 +7,46 @@ import (
 	"presfed/agents/client"
 )
 
-// agentControl is an agent's control socket; a nil one is none.
+// agentControl is the control socket of an agent or a feeder; a nil one is none.
 type agentControl struct{ socket *client.Control }
 
 // steered takes the control socket, if one is wanted, and has cfg record.
 // leave ends the agent.
 func (a *agent) steered(cfg *client.Config, leave func()) (*agentControl, error) {
-	if a.opts.control == "" {
+	c, err := newAgentControl(client.ControlConfig{Path: a.opts.control, Name: a.opts.name, Log: cfg.Log, Stop: leave}, a.do)
+	if c != nil {
+		cfg.Tap = c.socket.Tap
+	}
+	return c, err
+}
+
+// newAgentControl takes a control socket whose commands do does; errQuit of it
+// stops as cfg has it.
+func newAgentControl(cfg client.ControlConfig, do func(ctx context.Context, line string) error) (*agentControl, error) {
+	if cfg.Path == "" {
 		return nil, nil
 	}
-	socket, err := client.NewControl(client.ControlConfig{
-		Path: a.opts.control, Name: a.opts.name, Log: cfg.Log, Stop: leave,
-		Command: func(ctx context.Context, line string) (any, error) {
-			err := a.do(ctx, line)
-			if errors.Is(err, errQuit) {
-				leave()
-				err = nil
-			}
-			return struct {
-				OK bool `json:"ok"`
-			}{err == nil}, err
-		},
-	})
+	leave := cfg.Stop
+	cfg.Command = func(ctx context.Context, line string) (any, error) {
+		err := do(ctx, line)
+		if errors.Is(err, errQuit) {
+			leave()
+			err = nil
+		}
+		return struct {
+			OK bool `json:"ok"`
+		}{err == nil}, err
+	}
+	socket, err := client.NewControl(cfg)
 	if err != nil {
 		return nil, fail(exitUsage, err, "")
 	}
-	cfg.Tap = socket.Tap
 	return &agentControl{socket}, nil
 }
 
-func (c *agentControl) ready(d *client.Client) {
+func (c *agentControl) ready(devices ...*client.Client) {
 	if c != nil {
-		c.socket.Ready(d)
+		c.socket.Ready(devices...)
 	}
 }
 

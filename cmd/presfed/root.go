@@ -66,6 +66,7 @@ func newRoot(con *console) *cobra.Command {
 	root.AddCommand(
 		newAgentCmd(con, runAgent),
 		newBedCmd(con),
+		newCalendarCmd(con, runCalendar),
 		newCertsCmd(con),
 		newCompletionCmd(con, runCompletion),
 		newComposeCmd(con, runCompose),

@@ -15,6 +15,6 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Cmds:                map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "role": role, "waitfor": waitfor, "hang": hang, "listens": listens, "tidies": tidies},
+		Cmds:                map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "role": role, "waitfor": waitfor, "hang": hang, "listens": listens, "tidies": tidies, "web": web},
 	})
 }
