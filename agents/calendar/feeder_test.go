@@ -210,7 +210,10 @@ func TestBrokenCalendar(t *testing.T) {
 	if e := <-f.events; e.Type != "warning" || e.UID != "bad" || e.Line != 12 || e.Source != f.file || !strings.Contains(e.Message, "OFTEN") || e.AOR != "sip:alice@example.com" {
 		t.Errorf("%+v", e)
 	}
+	w.must(os.WriteFile(f.file, []byte("BEGIN:VCALENDAR\nBEG"), 0o600))
+	w.must(f.Refresh(w.ctx())) // as if it was being written
 	w.must(os.WriteFile(f.file, []byte("<html>out of order</html>"), 0o600))
+	w.must(os.Chtimes(f.file, noon.AddDate(-1, 0, 0), noon.AddDate(-1, 0, 0)))
 	if err := f.Refresh(w.ctx()); err == nil || !strings.Contains(err.Error(), "not a calendar") {
 		t.Error(err)
 	}

@@ -276,7 +276,7 @@ func (w *world) feed(change func(*calendar.Config)) *feeding {
 	return f
 }
 
-// write puts events into the calendar: each its lines, separated by blanks.
+// write puts events into the calendar, at once: each its lines, separated by blanks.
 func (f *feeding) write(events ...string) {
 	f.w.t.Helper()
 	var b strings.Builder
@@ -285,7 +285,8 @@ func (f *feeding) write(events ...string) {
 		b.WriteString("BEGIN:VEVENT\n" + strings.Join(strings.Fields(e), "\n") + "\nEND:VEVENT\n")
 	}
 	b.WriteString("END:VCALENDAR\n")
-	f.w.must(os.WriteFile(f.file, []byte(b.String()), 0o600))
+	f.w.must(os.WriteFile(f.file+".new", []byte(b.String()), 0o600))
+	f.w.must(os.Rename(f.file+".new", f.file))
 }
 
 // says writes events, and returns when what they say is published.

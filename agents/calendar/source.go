@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -104,14 +105,17 @@ func (f *file) Fetch(context.Context, time.Time, time.Time) ([]Text, error) {
 	if info.Size() > maxBytes {
 		return nil, fmt.Errorf("%s: larger than %d bytes", f.path, maxBytes)
 	}
-	// What was written as it was read has this very second, and is read again.
+	// What was written as it was read may have this very time, and is read again.
 	same := f.info != nil && os.SameFile(f.info, info) && f.info.Size() == info.Size() && f.info.ModTime().Equal(info.ModTime())
-	if !same || time.Since(info.ModTime()) < 2*time.Second {
+	young := time.Since(info.ModTime()).Abs() < 2*time.Second
+	if !same || young {
 		data, err := os.ReadFile(f.path)
 		if err != nil {
 			return nil, err
 		}
-		f.info, f.data = info, data
+		if whole := bytes.HasSuffix(bytes.TrimSpace(data), []byte("END:VCALENDAR")); whole || !young || f.data == nil {
+			f.info, f.data = info, data // else it is being written
+		}
 	}
 	return []Text{{f.path, f.data}}, nil
 }
