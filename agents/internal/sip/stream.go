@@ -199,27 +199,30 @@ func (c *stream) write() {
 		c.queue = nil
 		c.mu.Unlock()
 
-		// Empty lines go after messages, apart: not everybody who reads a message
-		// expects them before it in one piece.
-		batch = batch[:0]
-		var empty []byte
-		for _, m := range messages {
-			if len(m) > len(ping) {
-				batch = append(batch, m...)
-			} else {
-				empty = append(empty, m...)
+		// Empty lines go out apart: not everybody who reads a message expects them
+		// before it in one piece.
+		for len(messages) > 0 {
+			n := slices.IndexFunc(messages, func(m []byte) bool { return len(m) <= len(ping) })
+			switch n {
+			case -1:
+				n = len(messages)
+			case 0:
+				n = 1
 			}
-		}
-		for _, piece := range [][]byte{batch, empty} {
-			if err := c.writeOut(piece); err != nil {
+			batch = batch[:0]
+			for _, m := range messages[:n] {
+				batch = append(batch, m...)
+			}
+			if err := c.writeOut(batch); err != nil {
 				c.lose(fmt.Errorf("%w: %w", ErrTransport, err))
 				return
 			}
-		}
-		for _, m := range messages {
-			if len(m) > len(ping) {
-				e.record(wire.Out, c.src, m)
+			for _, m := range messages[:n] {
+				if len(m) > len(ping) {
+					e.record(wire.Out, c.src, m)
+				}
 			}
+			messages = messages[n:]
 		}
 		if cap(batch) > 256<<10 {
 			batch = nil
