@@ -42,15 +42,28 @@ func TestAPeerThatIsDownIsTriedByOne(t *testing.T) {
 		},
 	})
 	heard := make(chan string, 100)
+	var watches []*Watch
 	for _, who := range []string{"a", "b", "c"} {
-		s.Subscribe(Wanted{Package: "presence", URI: "sip:" + who + "@far", From: "<sip:me@near>", Contact: "<sip:me@near>", Peer: "far"},
+		watches = append(watches, s.Subscribe(Wanted{Package: "presence", URI: "sip:" + who + "@far", From: "<sip:me@near>", Contact: "<sip:me@near>", Peer: "far"},
 			func(w *Watch, u Update) {
 				if errors.Is(u.Err, away) && u.Again == 5*time.Second {
 					heard <- w.Want().URI
 				}
-			})
+			}))
 	}
-	for range 5 { // the first tells all three, then the others have failed as well
+	told := map[string]bool{}
+	for len(told) < 3 {
+		told[<-heard] = true
+	}
+	// Some hear of it twice: by what became of their own SUBSCRIBE, and by another's.
+	for range 2 {
+		for _, w := range watches {
+			done := make(chan struct{})
+			lanes.Do(w.key, func() { close(done) })
+			<-done
+		}
+	}
+	for len(heard) > 0 {
 		<-heard
 	}
 	tried := func() int {
@@ -84,4 +97,17 @@ func TestAPeerThatIsDownIsTriedByOne(t *testing.T) {
 	}
 	lanes.Close()
 	s.Close()
+}
+
+// A NOTIFY that was still on its way when the connection went is no sign that
+// the peer is there now: it is asked.
+func TestALateNotifyIsNoSignOfLife(t *testing.T) {
+	w := setUp(t)
+	watch, f := w.established()
+	w.settle()
+	w.s.cfg.Lanes.Do(watch.key, func() { w.s.lost(watch, errors.New("the connection has gone")) })
+	w.update("error again 5s")
+	f.want(200, "active;expires=600", "late")
+	w.update("active  late")
+	answer(w.far.next(), 200, "Expires", "600")
 }

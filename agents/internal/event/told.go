@@ -73,7 +73,7 @@ func (w *Watch) told(tx Transaction, event Header, localTag string) error {
 	w.rec = next
 	w.stop(&w.timerN)
 	if w.want.Peer != "" {
-		defer w.s.up(w.want.Peer, w)
+		defer w.s.up(w.want.Peer, nil) // w as well: it may have been on its way since before the link failed
 	}
 	respond(tx, message.NewResponse(req, 200, "", ""), w.s.cfg.Log)
 	if u.State == StateTerminated {
