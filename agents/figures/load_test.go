@@ -29,12 +29,13 @@ type load struct {
 
 // watch is one subscription, and what it was told.
 type watch struct {
-	name  string
-	user  string         // whom it is of
-	shown map[string]int // version of each device in the latest document
-	newer map[string]int // the newest version there was
-	last  []byte
-	same  int // documents like the one before
+	name   string
+	user   string         // whom it is of
+	server string         // where it was asked for
+	shown  map[string]int // version of each device in the latest document
+	newer  map[string]int // the newest version there was
+	last   []byte
+	same   int // documents like the one before
 }
 
 // wait is for all watches of a user to show that device's version, or newer.
@@ -143,7 +144,7 @@ func (l *load) published(p *publication, a answer) time.Time {
 
 // watch subscribes for an hour.
 func (l *load) watch(watcher, x, user string) *watch {
-	w := &watch{name: watcher + " at server-" + x + " of " + user, user: user, shown: map[string]int{}, newer: map[string]int{}}
+	w := &watch{name: watcher + " at server-" + x + " of " + user, user: user, server: x, shown: map[string]int{}, newer: map[string]int{}}
 	req := l.request(message.SUBSCRIBE, watcher, user, "Event", "presence", "Accept", "application/pidf+xml", "Expires", "3600")
 	l.mu.Lock()
 	l.watches[message.CallID(req)] = w

@@ -25,9 +25,9 @@ const (
 	unionProfiles = "PRESFED_UNION_PROFILES"
 )
 
-// mostOfAUser is the memory that a user with her watchers may cost a server, in
-// KiB: ten times what is aimed at.
-const mostOfAUser = 10 * 100
+// budget is the memory that so many watches may cost a server, in MiB: what it takes
+// to work at all, and 20 KiB for each. What holds it caps at ten times that.
+func budget(watches int) int { return 12 + watches*20/1024 }
 
 // form is one way for a user to be on two servers, and what a change by her device
 // at server-a, or at server-b, takes between the servers: each NOTIFY and its 200.
@@ -158,7 +158,7 @@ func measureUnion(t *testing.T, f form, users, each int) string {
 	memory := map[string]int{}
 	for x, p := range b.servers {
 		memory[x] = p.resident()
-		if most := before[x] + 64 + users*mostOfAUser/1024; memory[x] > most {
+		if most := before[x] + 10*budget(users*each); memory[x] > most {
 			t.Errorf("server-%s: %d MiB resident, want less than %d", x, memory[x], most)
 		}
 	}
