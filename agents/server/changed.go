@@ -29,7 +29,9 @@ func (s *Server) directoryChanged(c locate.Changed) {
 	}
 	s.listsChanged(c.All, c.Buddies, c.Places, append(slices.Clone(c.Policy), users...))
 	if c.All || c.Domain { // the domain's default or mode may have changed, for anybody
-		for _, resource := range s.notifier.Resources() {
+		resources := append(s.notifier.Resources(), s.presence.Presentities()...) // also of those whom nobody watches yet
+		slices.Sort(resources)
+		for _, resource := range slices.Compact(resources) {
 			if _, list := eventlist.OwnerOf(resource); list {
 				continue // its members' servers see to that
 			}
