@@ -62,20 +62,28 @@ func (s *Server) speaksFor(ctx context.Context, peer, user, method string, about
 		return "", nil
 	}
 	if user == aboutAOR && method == message.SUBSCRIBE {
-		targets, err := locate.Route(ctx, s.locate, locate.Question{
-			Self: s.cfg.Name, Host: about.Host, Port: about.Port, User: aboutAOR, Method: method, Peer: peer,
-		})
-		var refusal *routing.Refusal
-		if err != nil && !errors.As(err, &refusal) {
-			return "", err
-		}
-		if len(targets) == 1 && targets[0].Kind == routing.OwnShare {
-			return "the presentity: " + targets[0].Why, nil
+		if why, err = s.showsShare(ctx, peer, aboutAOR, about.Host, about.Port); err != nil || why != "" {
+			return "the presentity: " + why, err
 		}
 	}
 	at, err := s.locate.Place(ctx, aboutAOR)
 	if err == nil && at.Model == routing.Hierarchical && at.Root == peer && at.Serves(s.cfg.Name) {
 		why = "passed on by the root of " + aboutAOR
+	}
+	return why, err
+}
+
+// showsShare says why a peer that asks for a user at that host is shown our own
+// share of her; "" where it is not.
+func (s *Server) showsShare(ctx context.Context, peer, aor, host string, port int) (why string, err error) {
+	targets, err := locate.Route(ctx, s.locate, locate.Question{
+		Self: s.cfg.Name, Host: host, Port: port, User: aor, Method: message.SUBSCRIBE, Peer: peer,
+	})
+	if refusal := (*routing.Refusal)(nil); errors.As(err, &refusal) {
+		return "", nil
+	}
+	if err == nil && len(targets) == 1 && targets[0].Kind == routing.OwnShare {
+		why = targets[0].Why
 	}
 	return why, err
 }

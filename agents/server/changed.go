@@ -90,6 +90,10 @@ func (s *Server) hold(aor string) {
 	case !composes: // her whole is to be had elsewhere now
 		s.presence.Refer(scheme + aor)
 	}
+	s.presence.Withhold(scheme+aor, func(peer string) bool {
+		why, err := s.showsShare(ctx, peer, aor, s.self.Identity, 0)
+		return why != "" || err != nil // it does not say
+	})
 	s.presence.Placed(scheme + aor)
 }
 

@@ -1,12 +1,14 @@
 package server_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"presfed/agents/client"
 	"presfed/agents/internal/message"
 	"presfed/db"
+	"presfed/routing"
 )
 
 // TestAModeSetBeforeAnybodyWatches: the mode that is known when she published is
@@ -35,5 +37,31 @@ func TestAModeSetBeforeAnybodyWatches(t *testing.T) {
 	b.watches("ann", "a")
 	if id := message.Get(c.asked(200), "P-Asserted-Identity"); id != "<sip:ann@example.com>" {
 		t.Errorf("asserted: %s", id)
+	}
+}
+
+// TestAnOwnShareIsWithheld from a server that may not ask for it any more, as soon
+// as the directory says so and however it would go on refreshing.
+func TestAnOwnShareIsWithheld(t *testing.T) {
+	for _, to := range []routing.Place{
+		{Model: routing.Partitioned, Servers: []string{"server-a"}}, hierarchy("server-a", "server-a", "server-b"), hierarchy("server-b", "server-a", "server-b"),
+	} {
+		b := unionOf(t, peers("server-a", "server-b"))
+		b.stops["c"]()
+		pc, _ := b.device("alice", "a")
+		publishes(t, pc, "", documentOf("alice", "pc", "open", ""))
+		peer := b.peer("alice", "serverc.example.com", "a")
+		req := peer.request("SUBSCRIBE", "alice", "Event", "presence", "Expires", "600", "P-Asserted-Identity", "<sip:alice@example.com>")
+		req.Recipient.Host = "servera.example.com"
+		final(t, peer.ask(req), 200)
+		if got := peer.take("NOTIFY", 200); !strings.Contains(string(got.Body()), "pc") {
+			t.Fatalf("the own share is\n%s", got.Body())
+		}
+		if err := b.directory.Assign(t.Context(), "alice@example.com", to); err != nil {
+			t.Fatal(err)
+		}
+		if got := peer.take("NOTIFY", 200); message.Get(got, "Subscription-State") != "terminated;reason=probation" || len(got.Body()) > 0 {
+			t.Errorf("%s: %s\n%s", to, message.Get(got, "Subscription-State"), got.Body())
+		}
 	}
 }

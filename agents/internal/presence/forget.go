@@ -36,6 +36,16 @@ func (p *Presence) Refer(presentity string) {
 	})
 }
 
+// Withhold ends the subscriptions to a presentity's own share by servers that may
+// not ask for it any more: "probation", so that one that has not
+// heard of the change yet does not come back at once. It
+// returns at once.
+func (p *Presence) Withhold(presentity string, may func(server string) bool) {
+	p.cfg.Lanes.Do(presentity, func() {
+		p.notifier.Terminate(presentity, "probation", 0, func(s *event.Subscription) bool { return s.View() == Own && !may(s.Peer()) })
+	})
+}
+
 // unpublish removes what a presentity published, in her lane.
 func (p *Presence) unpublish(presentity string) {
 	who := p.known(presentity)
