@@ -59,6 +59,9 @@ func (d *dav) discover(ctx context.Context, w *web) ([]*url.URL, error) {
 	if len(found) > 0 {
 		return found, nil
 	}
+	if missing := err != nil && strings.Contains(err.Error(), "404 "); missing && strings.Trim(w.url.Path, "/") != "" {
+		return nil, fmt.Errorf("%s: %w: %w", w, ErrStatus, err) // what was named is not there: no other is meant
+	}
 	for _, at := range []*url.URL{w.url, w.url.ResolveReference(&url.URL{Path: "/.well-known/caldav"})} {
 		var client *caldav.Client
 		if client, err = caldav.NewClient(w, at.String()); err != nil {

@@ -102,16 +102,43 @@ func (w *web) Do(req *http.Request) (*http.Response, error) {
 	}
 	client.Timeout = cmp.Or(client.Timeout, 30*time.Second)
 	client.CheckRedirect = w.redirect
-	if w.access.User != "" && req.URL.Host == w.url.Host {
-		req.SetBasicAuth(w.access.User, w.access.Password)
-	}
 	req.Header.Set("User-Agent", "presfed")
-	res, err := client.Do(req)
-	if err != nil {
-		return nil, err
+	for via := []*http.Request{req}; ; via = append(via, req) {
+		if w.access.User != "" && req.URL.Host == w.url.Host {
+			req.SetBasicAuth(w.access.User, w.access.Password)
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		to, lerr := res.Location()
+		if res.StatusCode/100 != 3 || lerr != nil || req.Method == http.MethodGet {
+			res.Body = &bounded{res.Body, maxBytes}
+			return res, nil
+		}
+		// RFC 6764 section 5: /.well-known/caldav redirects PROPFIND, which net/http
+		// would turn into GET.
+		res.Body.Close()
+		if req, err = again(req, to); err == nil {
+			err = w.redirect(req, via)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	res.Body = &bounded{res.Body, maxBytes}
-	return res, nil
+}
+
+// again is a request to another URL.
+func again(req *http.Request, to *url.URL) (*http.Request, error) {
+	next := req.Clone(req.Context())
+	next.URL, next.Host = to, to.Host
+	next.Header.Del("Authorization")
+	if req.GetBody == nil {
+		return next, nil
+	}
+	var err error
+	next.Body, err = req.GetBody()
+	return next, err
 }
 
 // do is Do with the body read.
@@ -129,13 +156,16 @@ func (w *web) do(req *http.Request) (*http.Response, []byte, error) {
 }
 
 // redirect follows a few, and none from https to http. net/http drops the
-// credentials where the host is another.
+// credentials where the host is another. Other methods than GET are Do's to
+// repeat.
 func (w *web) redirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) > 5:
 		return errors.New("redirected more than 5 times")
 	case via[0].URL.Scheme == "https" && req.URL.Scheme != "https":
 		return fmt.Errorf("redirected from https to %s", req.URL.Scheme)
+	case via[0].Method != http.MethodGet && req.Method != via[0].Method:
+		return http.ErrUseLastResponse
 	}
 	return nil
 }
