@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"presfed/agents/certs"
+	"presfed/agents/client"
 	"presfed/agents/flow"
 	"presfed/agents/internal/wire"
 	"presfed/agents/server"
@@ -28,7 +29,9 @@ type Bed struct {
 	ownDir   bool
 	recorder *recorder
 	servers  map[string]*server.Server
+	clients  map[string]*client.Client // of devices and feeders
 	devices  map[string]*device
+	feeders  map[string]feeder
 	ground   *ground
 	creds    []*certs.Credentials
 	allows   map[string][]string
@@ -37,8 +40,9 @@ type Bed struct {
 	posing        map[string]*certs.Credentials // of relays
 	serving       context.Context
 
-	stopDevices, stopServers context.CancelFunc
-	runDevices, runServers   *errgroup.Group
+	feeding                               context.Context
+	stopFeeders, stopDevices, stopServers context.CancelFunc
+	runFeeders, runDevices, runServers    *errgroup.Group
 }
 
 // tries is how many subnets are tried where none is asked for.
@@ -74,12 +78,14 @@ func inUse(err error) bool {
 
 func up(ctx context.Context, o Options) (b *Bed, err error) {
 	b = &Bed{options: o, dir: o.Dir, recorder: newRecorder(), servers: map[string]*server.Server{}, devices: map[string]*device{},
+		clients: map[string]*client.Client{}, feeders: map[string]feeder{},
 		links: map[string]*relay{}, fronts: map[string]*relay{}, posing: map[string]*certs.Credentials{}}
 	runServers, stopServers := context.WithCancel(context.Background())
 	runDevices, stopDevices := context.WithCancel(context.Background())
 	b.serving = runServers
+	b.feeding, b.stopFeeders = context.WithCancel(context.Background())
 	b.stopServers, b.stopDevices = stopServers, stopDevices
-	b.runServers, b.runDevices = new(errgroup.Group), new(errgroup.Group)
+	b.runServers, b.runDevices, b.runFeeders = new(errgroup.Group), new(errgroup.Group), new(errgroup.Group)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.stop())
@@ -116,7 +122,11 @@ func up(ctx context.Context, o Options) (b *Bed, err error) {
 		b.runServers.Go(func() error { return s.Run(runServers) })
 	}
 	for _, d := range o.Topology.Devices {
-		if err = b.startDevice(runDevices, d); err != nil {
+		start := b.startDevice
+		if d.Calendar != "" {
+			start = b.startFeeder
+		}
+		if err = start(runDevices, d); err != nil {
 			return b, fmt.Errorf("%s: %w", d.Name, err)
 		}
 	}
@@ -164,8 +174,10 @@ func (b *Bed) Down(ctx context.Context) error {
 }
 
 func (b *Bed) stop() error {
+	b.stopFeeders()
+	errs := []error{b.runFeeders.Wait()}
 	b.stopDevices()
-	errs := []error{b.runDevices.Wait()}
+	errs = append(errs, b.runDevices.Wait())
 	b.stopServers()
 	errs = append(errs, b.runServers.Wait())
 	for _, s := range b.servers {
@@ -192,7 +204,7 @@ func (b *Bed) Facts() flow.Facts {
 		if s := b.servers[name]; s != nil {
 			return []netip.AddrPort{s.Addr("UDP"), s.Addr("TCP"), s.Addr("TLS")}
 		}
-		c := b.devices[name].client
+		c := b.clients[name]
 		return []netip.AddrPort{c.Addr("UDP"), c.Addr("TCP"), c.MSRPAddr(), c.EarlyAddr()}
 	})
 }

@@ -32,30 +32,34 @@ type watched struct {
 }
 
 func (b *Bed) startDevice(run context.Context, at Device) error {
-	t := &b.options.Topology
-	d := &device{name: at.Name, domain: t.Domain, heard: make(chan struct{}), watched: map[string]*watched{}, shown: map[string]bool{}}
-	here, media := b.options.addr(at.At, portSIP), b.options.addr(at.At, portMSRP)
-	server, err := b.front(t.home(at))
+	d := &device{name: at.Name, domain: b.options.Topology.Domain, heard: make(chan struct{}), watched: map[string]*watched{}, shown: map[string]bool{}}
+	cfg, err := b.deviceConfig(at)
 	if err != nil {
 		return err
 	}
-	user, _ := t.user(at.User)
-	answer, err := at.answer()
-	if err != nil {
+	cfg.OnEvent = d.hear
+	if cfg.Answer, err = at.answer(); err != nil {
 		return err
 	}
-	d.client, err = client.New(client.Config{
-		Name: at.Name, User: t.aor(at.User), Password: user.Password,
-		Server: "tcp:" + server.String(),
-		Bind:   here.Addr(), Port: here.Port(), MSRPPort: media.Port(), Capabilities: at.Capabilities, Answer: answer,
-		Tap: b.recorder.tap, Clock: b.options.Clock, Log: b.options.Log.With("participant", at.Name), OnEvent: d.hear,
-	})
-	if err != nil {
+	if d.client, err = client.New(cfg); err != nil {
 		return err
 	}
-	b.devices[at.Name] = d
+	b.clients[at.Name], b.devices[at.Name] = d.client, d
 	b.runDevices.Go(func() error { return d.client.Run(run) })
 	return nil
+}
+
+// deviceConfig is what devices and feeders have in common.
+func (b *Bed) deviceConfig(at Device) (client.Config, error) {
+	t := &b.options.Topology
+	here, media := b.options.addr(at.At, portSIP), b.options.addr(at.At, portMSRP)
+	server, err := b.front(t.home(at))
+	user, _ := t.user(at.User)
+	return client.Config{
+		Name: at.Name, User: t.aor(at.User), Password: user.Password, Server: "tcp:" + server.String(),
+		Bind: here.Addr(), Port: here.Port(), MSRPPort: media.Port(), Capabilities: at.Capabilities,
+		Tap: b.recorder.tap, Clock: b.options.Clock, Log: b.options.Log.With("participant", at.Name),
+	}, err
 }
 
 // Actor is the device of that name.

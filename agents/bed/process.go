@@ -93,8 +93,9 @@ func (p *Processes) serverArguments(s Server) []string {
 	return arguments
 }
 
-// deviceArguments are an agent's. The password goes by a file of its own.
-func (p *Processes) deviceArguments(d Device, o ProcessOptions) []string {
+// deviceArguments are an agent's, or a feeder's. The password goes by a file of
+// its own.
+func (p *Processes) deviceArguments(d Device, o ProcessOptions) ([]string, error) {
 	t := &p.options.Topology
 	home := ""
 	for _, l := range p.roles[t.home(d)].info.Listen {
@@ -103,25 +104,33 @@ func (p *Processes) deviceArguments(d Device, o ProcessOptions) []string {
 		}
 	}
 	here, media := p.options.addr(d.At, portSIP), p.options.addr(d.At, portMSRP)
-	arguments := []string{
-		"agent", d.Name, "--user", t.aor(d.User), "--password-file", passwordIn(p.dir, d.User), "--server", home,
-		"--authority", certs.FilesIn(certsIn(p.dir), d.Name).Authority, "--directory", directoryIn(p.dir),
-		"--bind", here.Addr().String(), "--port", fmt.Sprint(here.Port()), "--msrp-port", fmt.Sprint(media.Port()),
-		"--control", socketIn(p.dir, d.Name), "--json",
+	common := []string{
+		"--user", t.aor(d.User), "--password-file", passwordIn(p.dir, d.User), "--server", home,
+		"--authority", certs.FilesIn(certsIn(p.dir), d.Name).Authority,
+		"--bind", here.Addr().String(), "--port", fmt.Sprint(here.Port()), "--control", socketIn(p.dir, d.Name), "--json",
 	}
+	if d.Calendar != "" {
+		file, err := calendarIn(p.dir, d)
+		arguments := append([]string{"calendar", file, "--name", d.Name, "--activity", meetingIs}, common...)
+		if !o.Detach {
+			arguments = append(arguments, "--end-with-input")
+		}
+		return arguments, err
+	}
+	arguments := append([]string{"agent", d.Name, "--directory", directoryIn(p.dir), "--msrp-port", fmt.Sprint(media.Port())}, common...)
 	if d.Answer != "" {
 		arguments = append(arguments, "--answer", d.Answer)
 	}
 	if d.Capabilities != "" {
 		arguments = append(arguments, "--capabilities", d.Capabilities)
 	}
-	if !o.Register {
-		arguments = append(arguments, "--no-register", "--buddies=false") // flows draw whom a device watches
+	if !o.Register { // what it does is for who tells it
+		arguments = append(arguments, "--no-register", "--buddies=false")
 	}
 	if o.Detach {
 		arguments = append(arguments, "--stay")
 	}
-	return arguments
+	return arguments, nil
 }
 
 func passwordIn(dir, user string) string { return filepath.Join(dir, "passwords", user) }

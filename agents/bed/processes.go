@@ -112,7 +112,11 @@ func start(ctx context.Context, o ProcessOptions) (p *Processes, err error) {
 		return p, err
 	}
 	for _, d := range o.Topology.Devices {
-		if err = p.launch(o, d.Name, p.deviceArguments(d, o)); err != nil {
+		var arguments []string
+		if arguments, err = p.deviceArguments(d, o); err != nil {
+			return p, err
+		}
+		if err = p.launch(o, d.Name, arguments); err != nil {
 			return p, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -56,6 +57,9 @@ type Device struct {
 	At           byte   `yaml:"at"`
 	Answer       string `yaml:"answer,omitempty"`       // as presfed agent --answer; empty: ring
 	Capabilities string `yaml:"capabilities,omitempty"` // of its Contact; empty: those of a device for messages
+	// Calendar is an iCalendar file in the bed's folder, empty if it is not there:
+	// the device is then the feeder that publishes it.
+	Calendar string `yaml:"calendar,omitempty"`
 }
 
 //go:embed examples
@@ -171,6 +175,9 @@ func (t *Topology) check() error {
 		}
 		if _, err := d.answer(); err != nil {
 			return fmt.Errorf("%s: %w", d.Name, err)
+		}
+		if d.Calendar != filepath.Base(d.Calendar) && d.Calendar != "" {
+			return fmt.Errorf("%s: calendar %q: want the name of a file in the bed's folder", d.Name, d.Calendar)
 		}
 	}
 	if t.Subnet != "" {

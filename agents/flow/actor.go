@@ -16,6 +16,8 @@ type Stage interface {
 	Facts() Facts
 	// Actor is the device of that name.
 	Actor(name string) (Actor, error)
+	// Feeder is the calendar of that name.
+	Feeder(name string) (Feeder, error)
 	// Records are all wire records so far, of every participant; more is closed
 	// when there are others.
 	Records() (records []wire.Record, more <-chan struct{})
@@ -41,6 +43,12 @@ type Actor interface {
 	Reply(ctx context.Context, user, text string) error
 	// Bye ends the session with the user.
 	Bye(ctx context.Context, user string) error
+}
+
+// Feeder publishes what a calendar says.
+type Feeder interface {
+	// Meeting has one be on now, or none, and returns when that is published.
+	Meeting(ctx context.Context, on bool) error
 }
 
 // part is something that actors do.

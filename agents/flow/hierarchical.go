@@ -37,7 +37,7 @@ func login() Flow {
 			one("F10", isPIDF),
 			document("F10", alicesAll(active)),
 		),
-		prepare: parts(hungUp, ignores(BobPC, "alice"), ignores(AlicePC, "alice"), unasked(ServerA, ServerB), silent(Calendar), silent(AlicePC), silent(AlicePhone),
+		prepare: parts(hungUp, ignores(BobPC, "alice"), ignores(AlicePC, "alice"), unasked(ServerA, ServerB), free, silent(AlicePC), silent(AlicePhone),
 			registered(AlicePC, AlicePhone)),
 		act: parts(phoneIs(pidf.Open), aliceIs(pidf.StatusOpen, "I am Active"), watches(AlicePC, "alice")),
 	})
@@ -109,6 +109,6 @@ func meeting() Flow {
 		standing: []standing{{"watch", BobPC, ServerB, "SUBSCRIBE"}, {"back-end", ServerA, ServerB, "SUBSCRIBE"}},
 		aside:    []aside{{ServerA, AlicePC, "NOTIFY"}},
 		prepare:  parts(hungUp, loggedIn, watches(BobPC, "alice")),
-		act:      parts(meets("I am in a Meeting"), seen("F6"), phoneIs(pidf.Closed)),
+		act:      parts(meets, seen("F6"), phoneIs(pidf.Closed)),
 	})
 }

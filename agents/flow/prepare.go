@@ -152,18 +152,30 @@ func phoneIs(voice pidf.Basic) part {
 	})
 }
 
-// meets is what Alice's calendar says when a meeting has begun.
-func meets(note string) part {
-	return says(Calendar, func(f Facts) pidf.Facts {
-		return pidf.Facts{Entity: "sip:alice@" + f.Domain, Status: pidf.StatusBusy, Note: note, Class: pidf.ClassCalendar, PersonID: "calendar"}
-	})
+// meets and free say whether Alice's calendar has a meeting now.
+func meets(ctx context.Context, r *Runner) error { return setMeeting(ctx, r, true) }
+
+func free(ctx context.Context, r *Runner) error { return setMeeting(ctx, r, false) }
+
+func setMeeting(ctx context.Context, r *Runner, on bool) error {
+	if r.meeting == on {
+		return nil
+	}
+	f, err := r.stage.Feeder(Calendar)
+	if err == nil {
+		err = f.Meeting(ctx, on)
+	}
+	if err == nil {
+		r.meeting = on
+	}
+	return err
 }
 
 // alicePublished is Alice on both servers, a device on each, available.
 var alicePublished = parts(registered(AlicePC, AlicePhone), phoneIs(pidf.Open), aliceIs(pidf.StatusOpen, "I am Active"))
 
 // loggedIn is what 4.2.1.1 leaves behind, with Bob on his PC.
-var loggedIn = parts(alicePublished, silent(Calendar), watches(AlicePC, "alice"), registered(BobPC))
+var loggedIn = parts(alicePublished, free, watches(AlicePC, "alice"), registered(BobPC))
 
 func priority(q float64) pidf.Priority {
 	p, _ := pidf.NewPriority(q) // the zero value, none, for what is no priority

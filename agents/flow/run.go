@@ -31,12 +31,13 @@ type Runner struct {
 	published  map[string]string
 	watching   map[watch]bool
 	talking    bool // Bob has called Alice
+	meeting    bool // Alice's calendar has one
 
 	flow     Flow // the one that runs, and since when
 	begin    time.Time
 	base     int           // records that no further flow has to look at
 	standing []wire.Record // but these of them: what opened the subscriptions that stand
-	reported time.Time // messages before it are in earlier results
+	reported time.Time     // messages before it are in earlier results
 }
 
 // NewRunner is for a stage on which nobody has acted.
