@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -301,4 +302,39 @@ func TestRefusedAfterItWasShown(t *testing.T) {
 	}
 	alice.next("closed")
 	<-pc.early.Done()
+}
+
+// A device that answers and takes no messages: its dialog has ended when IM says so.
+func TestMessageRefused(t *testing.T) {
+	f := newFar(t)
+	at, err := msrp.Listen(msrp.Config{Listen: netip.MustParseAddrPort("127.0.0.1:0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	running(t, at.Run)
+	deaf, err := at.NewSession(msrp.SessionConfig{}) // 403
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := deaf.Describe(msrp.SetupPassive).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := newDevice(t, "alice", f.at(), nil)
+	call := alice.calls("R u there")
+	f.answer(f.asked("INVITE"), 200, "pc", string(text), "Contact", f.contact())
+	f.acked()
+	bye := f.asked("BYE")
+	if len(call.done) > 0 {
+		t.Error("IM returned before its BYE was answered")
+	}
+	f.answer(bye, 200, "", "")
+	var refused *msrp.StatusError
+	if err := within(t, call.done, "the end of IM"); !errors.As(err, &refused) || refused.Code != 403 {
+		t.Errorf("%v", err)
+	}
+	alice.next("session")
+	if e := alice.next("closed"); !strings.Contains(e.Reason, "403") {
+		t.Errorf("%+v", e)
+	}
 }

@@ -207,10 +207,15 @@ func (s *Session) connect(ctx context.Context, theirs *msrp.Description, speaks 
 	return s.media.Start(ctx, *theirs, role)
 }
 
+// lastWords is how long the BYE of a session that came to nothing is waited for.
+const lastWords = 2 * time.Second
+
 // giveUpOn ends a dialog that came to nothing.
 func (s *Session) giveUpOn(reason string) {
 	if s.claim() {
-		s.client.spawn(s.hangUp)
+		ctx, cancel := context.WithTimeout(s.client.ctx, lastWords)
+		s.hangUp(ctx)
+		cancel()
 	}
 	s.finish(reason)
 }

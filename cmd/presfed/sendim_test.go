@@ -46,9 +46,9 @@ func TestSendIM(t *testing.T) {
 }
 
 // What is shown early and answered by nobody was not answered: exit code 4. It
-// is answered: 0. Either way the text is shown once.
+// is answered: 0; interrupted: 130. The text is shown once in any case.
 func TestSendIMEarly(t *testing.T) {
-	for _, answered := range []bool{true, false} {
+	for _, ends := range []string{"answered", "time is up", "interrupted"} {
 		heard := make(chan client.Event, 10)
 		bob, err := client.New(client.Config{Name: "bob-pc", User: "bob@example.com", Answer: client.AnswerEarly, OnEvent: func(e client.Event) {
 			if e.Type == "im" || e.Type == "closed" {
@@ -64,27 +64,33 @@ func TestSendIMEarly(t *testing.T) {
 		var out strings.Builder
 		con := newConsole(strings.NewReader(""), &out, &out, func(string) (string, bool) { return "", false })
 		code := make(chan int, 1)
-		wait := map[bool]string{true: "20s", false: "1s"}[answered]
+		wait := map[bool]string{true: "1s", false: "20s"}[ends == "time is up"]
+		typing, interrupt := context.WithCancel(t.Context())
 		go func() {
-			code <- execute(t.Context(), []string{"send-im", "bob", "R u there", "--user", "alice@example.com",
+			code <- execute(typing, []string{"send-im", "bob", "R u there", "--user", "alice@example.com",
 				"--server", "tcp:" + bob.Addr("TCP").String(), "--timeout", wait}, con)
 		}()
 		if e := <-heard; e.Text != "R u there" || e.State != "early" {
 			t.Errorf("%+v", e)
 		}
 		want, says := exitTimeout, "nobody has answered yet within 1s"
-		if answered {
+		switch ends {
+		case "answered":
 			want, says = exitDone, "state=established"
 			if err := bob.Sessions()[0].Accept(t.Context()); err != nil {
 				t.Error(err)
 			}
+		case "interrupted":
+			want, says = exitInterrupted, "interrupted"
+			interrupt()
 		}
-		if got := <-code; got != want || !strings.Contains(out.String(), says) || !strings.Contains(out.String(), "sent state=early") {
-			t.Errorf("exit code %d, want %d\n%s", got, want, out.String())
+		if got := <-code; got != want || !strings.Contains(out.String(), says) || ends != "interrupted" && !strings.Contains(out.String(), "sent state=early") {
+			t.Errorf("%s: exit code %d, want %d\n%s", ends, got, want, out.String())
 		}
 		if e := <-heard; e.Type != "closed" {
 			t.Errorf("%+v", e)
 		}
+		interrupt()
 		stop()
 		<-done
 	}
