@@ -143,6 +143,7 @@ func TestAgentsTalkEarly(t *testing.T) {
 	if e := alice.until("im"); e.Text != "Yes, here." || e.State != "established" {
 		t.Errorf("%+v", e)
 	}
+	bob.until("sent")
 	alice.tell("bye bob")
 	bob.until("closed")
 	alice.until("closed")

@@ -1,11 +1,13 @@
 package sip
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // pool finds live connections: by flow, by address, by proven identity.
@@ -66,6 +68,9 @@ func (p *pool) find(to Target) *stream {
 	return p.keys[poolKey(to.Transport, to.Addr, to.ServerName)]
 }
 
+// lastWrites is how long, at the end, peers may take to read what was sent before.
+const lastWrites = 250 * time.Millisecond
+
 func (p *pool) closeAll() {
 	p.mu.Lock()
 	all := make([]*stream, 0, len(p.flows))
@@ -73,8 +78,13 @@ func (p *pool) closeAll() {
 		all = append(all, c)
 	}
 	p.mu.Unlock()
+	until, cancel := context.WithTimeout(context.Background(), lastWrites)
+	defer cancel()
 	for _, c := range all {
-		c.close(ErrTransport)
+		c.endWrites()
+	}
+	for _, c := range all {
+		c.finish(until.Done())
 	}
 }
 

@@ -21,9 +21,10 @@ import (
 // what is sent meanwhile waits in its queue.
 type stream struct {
 	endpoint *Endpoint
-	keys     []string // what the pool knows it by; guarded by the pool
-	src      Source   // complete once connected
-	accepted bool     // not dialled
+	keys     []string      // what the pool knows it by; guarded by the pool
+	src      Source        // complete once connected
+	accepted bool          // not dialled
+	written  chan struct{} // closed when the writer has ended
 
 	mu      sync.Mutex
 	wake    *sync.Cond
@@ -40,7 +41,7 @@ type stream struct {
 }
 
 func (e *Endpoint) newStream(transport string, remote netip.AddrPort, serverName string) *stream {
-	c := &stream{endpoint: e, pending: map[*ClientTx]struct{}{}}
+	c := &stream{endpoint: e, written: make(chan struct{}), pending: map[*ClientTx]struct{}{}}
 	c.wake = sync.NewCond(&c.mu)
 	c.src = Source{Transport: transport, Remote: remote, Flow: Flow(e.flows.Add(1))}
 	e.pool.add(c, poolKey(transport, remote, serverName))
@@ -107,7 +108,7 @@ func (c *stream) serve(nc net.Conn) {
 	for _, id := range identities {
 		e.pool.add(c, identityKey(c.src.Transport, id))
 	}
-	done := make(chan struct{})
+	done := c.written
 	go func() { defer close(done); c.write() }()
 	stop := c.keepAlive()
 	err := c.read(&patience{Conn: nc, limit: e.cfg.Limits.ReadTimeout, begun: c.accepted, heard: &c.alive.heard})
@@ -255,6 +256,29 @@ func (c *stream) lose(cause error) {
 		c.endpoint.log.Warn("connection lost", "peer", c.src.Remote, "transport", c.src.Transport, "error", cause)
 	}
 	c.close(cause)
+}
+
+// endWrites lets what is queued go out, and nothing that comes later.
+func (c *stream) endWrites() {
+	c.mu.Lock()
+	c.last = true
+	c.mu.Unlock()
+	c.wake.Signal()
+}
+
+// finish is close after endWrites, when the peer has taken what waited, or until
+// is closed.
+func (c *stream) finish(until <-chan struct{}) {
+	c.mu.Lock()
+	waits := c.conn != nil && !c.closed
+	c.mu.Unlock()
+	if waits {
+		select {
+		case <-c.written:
+		case <-until:
+		}
+	}
+	c.close(ErrTransport)
 }
 
 // close ends the connection once and tells every transaction that waits on it.
