@@ -15,7 +15,7 @@ type held struct {
 	need       Need
 	watch      *event.Watch // nil: none is there at present
 	told       *Share       // the latest that was told
-	agreed     bool         // it has shown this watcher something once
+	agreed     bool         // the latest it said of this watcher was that she may see
 	over       bool
 
 	grace  clock.Timer // until the share of a server that is away goes
@@ -79,17 +79,16 @@ func (h *held) on(w *event.Watch, u event.Update) {
 // notified is a NOTIFY that leaves the subscription as it is.
 func (h *held) notified(u event.Update) {
 	s := Share{Standing: Agreed}
-	if u.State != event.StateActive {
-		s.Standing = Undecided
-	} else {
-		h.agreed = true
+	if h.agreed = u.State == event.StateActive; h.agreed {
 		s.Document, _ = u.Value.(*pidf.Document)
+	} else {
+		s.Standing = Undecided
 	}
 	h.tell(s)
 }
 
-// gone: there is no share to be had. A server that has never agreed to a watcher
-// has not agreed by being away.
+// gone: there is no share to be had. A server that has not agreed to a watcher
+// does not agree by being away.
 func (h *held) gone() {
 	h.stop(&h.grace)
 	if h.need.Watcher != "" && !h.agreed {
