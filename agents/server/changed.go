@@ -24,6 +24,9 @@ func (s *Server) directoryChanged(c locate.Changed) {
 		users = s.known()
 	}
 	slices.Sort(users)
+	if len(users) > 0 {
+		s.backend.Changed()
+	}
 	for _, aor := range slices.Compact(users) {
 		s.hold(aor)
 	}

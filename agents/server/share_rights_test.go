@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"presfed/agents/client"
+	"presfed/agents/internal/clock"
+	"presfed/agents/internal/locate"
 	"presfed/agents/internal/message"
+	"presfed/agents/server"
 	"presfed/db"
 	"presfed/routing"
 )
@@ -64,4 +67,34 @@ func TestAnOwnShareIsWithheld(t *testing.T) {
 			t.Errorf("%s: %s\n%s", to, message.Get(got, "Subscription-State"), got.Body())
 		}
 	}
+}
+
+// TestAServerThatLags: one that does not know yet that she is served by several
+// refuses its share, which denies nobody.
+func TestAServerThatLags(t *testing.T) {
+	b := unionOf(t, routing.Place{Model: routing.Partitioned, Servers: []string{"server-b"}})
+	change, late := b.change, clock.NewManual(time.Now())
+	b.change = func(c *server.Config) {
+		change(c)
+		c.Clock, c.Synchronised = late, true
+	}
+	b.stops["b"]()
+	b.start("b")
+	if err := b.directory.Assign(t.Context(), "alice@example.com", hierarchy("server-a", "server-b", "server-c")); err != nil {
+		t.Fatal(err)
+	}
+	_, heard := b.watches("ann", "a")
+	await(t, heard, "a NOTIFY without a body", func(e client.Event) bool {
+		if e.Type == "presence" && (e.State != "active" || e.Body != "") {
+			t.Errorf("%s %s: %s", e.State, e.Reason, e.Body)
+		}
+		return e.Type == "presence"
+	})
+	late.Advance(locate.Poll)
+	await(t, heard, "her", func(e client.Event) bool {
+		if e.State != "active" {
+			t.Errorf("%s %s", e.State, e.Reason)
+		}
+		return e.Body != ""
+	})
 }

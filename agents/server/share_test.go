@@ -345,7 +345,7 @@ func TestADeniedShareDeniesItsWatchers(t *testing.T) {
 			await(t, heard, "both", shows("pc=open", "phone=open"))
 			c.notifies("terminated;reason=rejected", nil)
 		} else {
-			c.asked(403)
+			c.asked(603)
 		}
 		e := await(t, heard, "the end", func(e client.Event) bool {
 			if !late && e.Body != "" {

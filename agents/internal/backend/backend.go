@@ -62,7 +62,9 @@ type Config struct {
 	Linger time.Duration
 	// Again is when a server is asked again that refused for another reason than
 	// the watcher; zero: a minute.
-	Again    time.Duration
+	Again time.Duration
+	// Lag is how far behind the directory another server may be; zero: a second.
+	Lag      time.Duration
 	Document pidf.Limits
 	Lanes    *event.Lanes // the subscriber's
 	Clock    clock.Clock  // nil: the system's
@@ -75,6 +77,8 @@ type Backend struct {
 
 	mu   sync.Mutex
 	held map[string]map[Need]*held // by presentity; the inner maps are their lanes'
+	// When the directory changed last about who is served where.
+	changed time.Time
 }
 
 // New is a Backend that holds nothing.
@@ -82,6 +86,7 @@ func New(cfg Config) *Backend {
 	cfg.Grace = cmp.Or(cfg.Grace, 30*time.Second)
 	cfg.Linger = cmp.Or(cfg.Linger, 2*time.Second)
 	cfg.Again = cmp.Or(cfg.Again, time.Minute)
+	cfg.Lag = cmp.Or(cfg.Lag, time.Second)
 	if cfg.Same == nil {
 		cfg.Same = func(entity, presentity string) bool { return entity == presentity }
 	}
@@ -91,7 +96,22 @@ func New(cfg Config) *Backend {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Backend{cfg: cfg, held: map[string]map[Need]*held{}}
+	return &Backend{cfg: cfg, held: map[string]map[Need]*held{}, changed: cfg.Clock.Now()}
+}
+
+// Changed says that users may be served elsewhere now. Other servers may not know
+// for a while, and refuse what they are asked rightly.
+func (b *Backend) Changed() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.changed = b.cfg.Clock.Now()
+}
+
+// lags says that other servers may not know yet what the directory says.
+func (b *Backend) lags() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cfg.Clock.Now().Sub(b.changed) < b.cfg.Lag
 }
 
 // Need says which shares a presentity needs from now on; the others end after

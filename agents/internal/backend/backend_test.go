@@ -208,3 +208,44 @@ func TestOneWhoWasAgreedOnceAndIsUndecidedNow(t *testing.T) {
 	b.next().fail()
 	b.hears("undecided")
 }
+
+// TestARefusalMayComeOfAnOlderDirectory: right after a change another server may
+// not know yet what is asked of it, and is asked again before that counts.
+func TestARefusalMayComeOfAnOlderDirectory(t *testing.T) {
+	for status, told := range map[int]string{403: "denied", 404: "away"} {
+		b := newBed(t)
+		b.pass(time.Hour)
+		b.Changed()
+		b.need(Need{Server: "server-b"})
+		b.next().answer(status)
+		b.hears()
+		b.pass(time.Second - 1)
+		b.quiet()
+		b.pass(1)
+		a := b.next()
+		a.answer(200)
+		a.notifies("active", document(1))
+		b.hears("agreed 1")
+		a.notifies("terminated;reason=rejected", "") // it knows whom it speaks of
+		b.hears("denied")
+
+		b.pass(time.Hour)
+		b.Changed()
+		b.need(Need{"server-c", ann})
+		b.next().answer(status)
+		b.pass(time.Second)
+		b.next().answer(status)
+		b.hears(told)
+	}
+}
+
+// TestARefusalCounts at once where nothing has changed.
+func TestARefusalCounts(t *testing.T) {
+	for status, told := range map[int]string{403: "denied", 603: "denied", 404: "away", 489: "away", 503: "away"} {
+		b := newBed(t)
+		b.pass(time.Hour)
+		b.need(Need{Server: "server-b"})
+		b.next().answer(status)
+		b.hears(told)
+	}
+}

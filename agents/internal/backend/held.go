@@ -16,6 +16,7 @@ type held struct {
 	watch      *event.Watch // nil: none is there at present
 	told       *Share       // the latest that was told
 	agreed     bool         // the latest it said of this watcher was that she may see
+	doubted    bool         // a refusal was not believed, once
 	over       bool
 
 	grace  clock.Timer // until the share of a server that is away goes
@@ -59,6 +60,9 @@ func (h *held) on(w *event.Watch, u event.Update) {
 	case u.Notified && u.State != event.StateTerminated:
 		h.stop(&h.grace)
 		h.notified(u)
+	case !h.doubted && (u.Status == 403 || u.Status == 404) && h.b.lags():
+		h.doubted = true
+		h.arm(&h.again, h.b.cfg.Lag, h.ask)
 	case u.Notified && u.Reason == "rejected", u.Status == 403, u.Status == 603:
 		h.b.cfg.Log.Info("another server denies its share", "presentity", h.presentity, "server", h.need.Server, "watcher", h.need.Watcher, "status", u.Status)
 		h.stop(&h.grace)
