@@ -60,7 +60,7 @@ func (inv *invitation) begin(invite *message.Request) func(*message.Response) {
 		}
 		if ok && !inv.abandoned {
 			rings = res.StatusCode == 180
-			c.spawn(func(context.Context) { l.acknowledge(res, owed) })
+			l.owes(res, owed)
 		}
 	}
 }
