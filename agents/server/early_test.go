@@ -24,12 +24,17 @@ type talker struct {
 
 func (b *domain) talker(name, at string, answer client.Answer) *talker {
 	b.t.Helper()
+	return b.talkerBy("TCP", name, at, answer)
+}
+
+func (b *domain) talkerBy(transport, name, at string, answer client.Answer) *talker {
+	b.t.Helper()
 	user, _, _ := strings.Cut(name, "-")
 	d := &talker{t: b.t, events: make(chan client.Event, 100)}
 	var err error
 	d.Client, err = client.New(client.Config{
 		Name: name, User: user + "@example.com", Password: user + "'s secret", Answer: answer,
-		Server:  "tcp:" + b.servers[at].Addr("TCP").String(),
+		Server:  transport + ":" + b.servers[at].Addr(transport).String(),
 		OnEvent: func(e client.Event) { d.events <- e },
 		Tap: func(r wire.Record) {
 			d.mu.Lock()
@@ -233,6 +238,33 @@ func line(text []byte, begins string) string {
 		}
 	}
 	return ""
+}
+
+// TestEarlySessionsByDatagram: the same where every message of SIP is a datagram,
+// or too large for one.
+func TestEarlySessionsByDatagram(t *testing.T) {
+	b := federated(t)
+	pc, bob := b.talkerBy("UDP", "alice-pc", "a", client.AnswerEarly), b.talkerBy("UDP", "bob-pc", "b", client.AnswerBusy)
+	s, err := bob.IM(timeout(t), "alice", "R u there")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pc.hears("session", "early")
+	pc.hears("im", "early", "R u there")
+	bob.hears("session", "early")
+	bob.hears("sent", "early")
+	if err := pc.session().Accept(timeout(t)); err != nil {
+		t.Fatal(err)
+	}
+	pc.hears("session", "established")
+	if err := s.Answered(timeout(t)); err != nil {
+		t.Fatal(err)
+	}
+	bob.hears("session", "established")
+	ends(s, bob, pc)
+	if n := len(bob.crossed("PRACK", 200)); n != 1 {
+		t.Errorf("%d PRACKs were answered 200", n)
+	}
 }
 
 // TestDevicesThatCannot: one that answers without an early session gets the first

@@ -173,3 +173,28 @@ func TestRAck(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
+
+// What is read as a RAck is written so that it is read as the same.
+func FuzzRAck(f *testing.F) {
+	for _, s := range []string{"776656 1 INVITE", "4294967295 2147483647 x", "0 1 INVITE", "1  2\tPRACK ", "1", ""} {
+		f.Add(s)
+	}
+	read := func(s string) (RAck, error) {
+		req := message.NewRequest("PRACK", message.URI{})
+		message.Add(req, "RAck", s)
+		return RAckOf(req)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		a, err := read(s)
+		if err != nil {
+			var malformed *message.ParseError
+			if !errors.As(err, &malformed) || malformed.Status != 400 {
+				t.Fatalf("%q: %v", s, err)
+			}
+			return
+		}
+		if back, err := read(a.String()); a.RSeq == 0 || err != nil || back != a {
+			t.Fatalf("%q is %v, and that %v, %v", s, a, back, err)
+		}
+	})
+}
