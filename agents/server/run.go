@@ -25,11 +25,11 @@ func (s *Server) Run(ctx context.Context) error {
 	serving.Go(func() error { return s.endpoint.Run(ctx) })
 	serving.Go(func() error { return s.runAdmin(ctx) })
 	serving.Go(func() error { s.purge(ctx); return nil })
+	s.backend.Restore(s.shares) // first, so that what is needed is taken for what was held
+	s.shares = nil
 	for _, aor := range s.known() { // the directory may have changed while we were away
 		s.hold(aor)
 	}
-	s.backend.Restore(s.shares)
-	s.shares = nil
 	s.notifier.Start()
 	err := serving.Wait()
 	s.lanes.Close()

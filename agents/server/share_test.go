@@ -209,6 +209,25 @@ func TestSharesOverARestart(t *testing.T) {
 	})
 }
 
+// TestARestartRefreshesWhatItHeld and makes nothing anew.
+func TestARestartRefreshesWhatItHeld(t *testing.T) {
+	b := unionOf(t, hierarchy("server-a", "server-a", "server-b"))
+	c := b.child()
+	_, heard := b.watches("ann", "a")
+	c.asked(200)
+	c.notifies("active;expires=300", documentOf("alice", "phone", "open", ""))
+	await(t, heard, "her phone", shows("phone=open"))
+	b.stops["a"]()
+	b.start("a")
+	if to, err := message.To(next(t, c.requests).Request()); err != nil || to.Tag() != "child" {
+		t.Errorf("a new subscription: %s", to)
+	}
+	c.notifies("active;expires=300", documentOf("alice", "phone", "closed", ""))
+	if len(c.requests) > 0 {
+		t.Errorf("more is asked:\n%s", next(t, c.requests).Request())
+	}
+}
+
 // TestPublicationsHandedOver: a child may pass publications on to the root; what
 // watchers see is the same.
 func TestPublicationsHandedOver(t *testing.T) {
