@@ -14,6 +14,7 @@ import (
 	"presfed/agents/internal/sip"
 	"presfed/db"
 	"presfed/db/state"
+	"presfed/pidf"
 	"presfed/routing"
 )
 
@@ -25,9 +26,13 @@ func (s *Server) startBackend() {
 	})
 	s.backend = backend.New(backend.Config{
 		Subscriber: s.subscriber, Ask: s.askShare, Same: s.means, Told: s.shareTold, Grace: s.cfg.ShareGrace, Linger: s.cfg.ShareLinger,
-		Lanes: &s.lanes, Clock: s.cfg.Clock, Log: s.log,
+		Document: shareLimits, Lanes: &s.lanes, Clock: s.cfg.Clock, Log: s.log,
 	})
 }
+
+// shareLimits bound a share: what a NOTIFY can carry, for it is made of all that a
+// user may publish at a server.
+var shareLimits = pidf.Limits{Bytes: message.DefaultLimits.BodyBytes, Elements: 64 << 10}
 
 // others says which servers' shares the composed view of a user needs here: of a
 // union those that serve her, if we answer for all of her.

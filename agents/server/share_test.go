@@ -209,6 +209,34 @@ func TestSharesOverARestart(t *testing.T) {
 	})
 }
 
+// TestLargeShares: a share may be as large as what a user may publish at a server;
+// what all of them make is shown as long as a NOTIFY can carry it.
+func TestLargeShares(t *testing.T) {
+	b := unionOf(t, hierarchy("server-a", "server-a", "server-b"))
+	pc, _ := b.device("alice", "a")
+	phone, _ := b.device("alice", "b")
+	large := func(tuple string) []byte {
+		return []byte(strings.Replace(string(documentOf("alice", tuple, "open", "")), "</presence>", "<note>"+strings.Repeat(tuple, 25<<10)+"</note></presence>", 1))
+	}
+	_, ann := b.watches("ann", "a")
+	_, cleo := b.watches("cleo", "c")
+	all := func(what string, want func(client.Event) bool) {
+		t.Helper()
+		await(t, ann, what, want)
+		await(t, cleo, what, want)
+	}
+	publishes(t, phone, "", large("p1"))
+	publishes(t, phone, "", large("p2"))
+	all("a share of two publications", shows("p1=open", "p2=open"))
+	publishes(t, pc, "", large("a1"))
+	publishes(t, pc, "", large("a2"))
+	all("both", shows("p1=open", "p2=open", "a1=open", "a2=open"))
+	tag := publishes(t, phone, "", large("p3"))
+	all("a NOTIFY without what it cannot carry", func(e client.Event) bool { return e.Type == "presence" && e.State == "active" && e.Body == "" })
+	unpublishes(t, phone, tag)
+	all("both again", shows("p1=open", "p2=open", "a1=open", "a2=open"))
+}
+
 // TestARestartRefreshesWhatItHeld and makes nothing anew.
 func TestARestartRefreshesWhatItHeld(t *testing.T) {
 	b := unionOf(t, hierarchy("server-a", "server-a", "server-b"))

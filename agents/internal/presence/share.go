@@ -60,6 +60,9 @@ func (p *Presence) SetShare(presentity string, from Origin, s *Share) {
 		p.notifier.RedecideNow(presentity) // before anyone is shown more
 	}
 	p.tell(who)
+	if who.views != nil && who.views.size() > p.cfg.View {
+		p.cfg.Log.Warn("with the shares of other servers a view is too large for a NOTIFY: it is not shown", "presentity", presentity, "bytes", who.views.size(), "most", p.cfg.View)
+	}
 	p.tidy(who)
 }
 

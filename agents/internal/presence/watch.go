@@ -46,7 +46,8 @@ func (p *Presence) agreed(s *event.Subscription, d *event.Decision) {
 }
 
 // body is the document one watcher is shown: each is complete (RFC 3856 section
-// 6.8), so while a share is missing there is none.
+// 6.8), so while a share is missing there is none, and none where it would be too
+// large for any NOTIFY.
 func (p *Presence) body(s *event.Subscription, _ bool, _ uint64) (event.Body, error) {
 	if s.Treatment() != string(Allow) {
 		return event.Body{Bytes: p.absent(s.Resource(), s.View())}, nil
@@ -61,7 +62,11 @@ func (p *Presence) body(s *event.Subscription, _ bool, _ uint64) (event.Body, er
 	if s.View() == Own {
 		return event.Body{Bytes: p.look(who).own}, nil
 	}
-	return event.Body{Bytes: p.composed(who, s.Watcher())}, nil
+	view := p.composed(who, s.Watcher())
+	if len(view) > p.cfg.View { // SetShare has said so
+		return event.Body{}, nil
+	}
+	return event.Body{Bytes: view}, nil
 }
 
 // tell lets those watchers know whose view has changed.
