@@ -2,6 +2,7 @@ package bed_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -41,6 +42,7 @@ type saboteur struct {
 	skip  int
 	done  bool
 	tags  map[string]string // To tags of early dialogs, by device
+	fault bed.Meddler       // instead of a change of one message
 }
 
 var toTag = regexp.MustCompile(`\r\nTo: [^\r]*(;tag=[^;\r]+)`)
@@ -48,6 +50,9 @@ var toTag = regexp.MustCompile(`\r\nTo: [^\r]*(;tag=[^;\r]+)`)
 func (s *saboteur) meddle(from, to string, raw []byte) [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fault != nil {
+		return s.fault(from, to, raw)
+	}
 	if tag := toTag.FindSubmatch(raw); tag != nil && bytes.HasPrefix(raw, []byte("SIP/2.0 183")) && s.tags[from] == "" {
 		s.tags[from] = string(tag[1])
 	}
@@ -93,6 +98,7 @@ type stage struct {
 	*saboteur
 	t      *testing.T
 	model  routing.Model
+	lasts  time.Duration // a flow, at the longest
 	bed    *bed.Bed
 	runner *flow.Runner
 }
@@ -103,7 +109,7 @@ func (s *stage) up() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.runner = flow.NewRunner(s.bed, flow.Settings{Quiet: 20 * time.Millisecond, Timeout: 5 * time.Second})
+	s.runner = flow.NewRunner(s.bed, flow.Settings{Quiet: 20 * time.Millisecond, Timeout: cmp.Or(s.lasts, 5*time.Second)})
 }
 
 func (s *stage) down() {

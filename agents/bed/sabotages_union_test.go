@@ -36,9 +36,10 @@ func hierarchicalSabotages() []sabotage {
 		request("4.2.1.1", "F8", "document is of", b, a, "NOTIFY", entity, entityNot),
 		request("4.2.1.1", "F8", "tuples", b, a, "NOTIFY", contact, otherOne, "F10 tuples"),
 		request("4.2.1.1", "F10", "body is PIDF", a, pc, "NOTIFY", "application/pidf+xml", "text/xml"),
+		request("4.2.1.1", "F10", "tuples are those of", a, pc, "NOTIFY", `<tuple id="frh78">`, `<tuple id="other">`),
 		request("4.2.1.1", "F10", "document is of", a, pc, "NOTIFY", entity, entityNot),
 		request("4.2.1.1", "F10", "person is", a, pc, "NOTIFY", "I am Active", "I am Native"),
-		request("4.2.1.1", "F10", "tuples", a, pc, "NOTIFY", contact, otherOne),
+		request("4.2.1.1", "F10", "tuples are text", a, pc, "NOTIFY", contact, otherOne),
 
 		request("4.2.1.2", "F2", "Request-URI", b, a, "SUBSCRIBE", "sip:alice@example.com SIP", escaped+"example.com SIP"),
 		request("4.2.1.2", "F2", "Route", b, a, "SUBSCRIBE", "\r\nRoute: <sip:servera.example.com;lr>", ""),

@@ -90,7 +90,7 @@ func recordRoute(server string) maker {
 // an earlier one; that it was that server is asked of the earlier one.
 func routed(server, recorded string) maker {
 	return func(f string) Check {
-		return Check{F: f, Name: "Route is " + server, Source: "; RFC 3261 section 12.1.1", also: recorded,
+		return Check{F: f, Name: "Route is " + server, Source: "; RFC 3261 section 12.1.1", also: []string{recorded},
 			holds: func(e *evidence, s *side) (bool, string) {
 				if s.message == nil || e.seen[recorded] == nil || e.seen[recorded].last().message == nil {
 					return false, s.broken
@@ -132,7 +132,7 @@ func asserted(user string) maker {
 // sameContact asks that a forwarded SUBSCRIBE keeps the watcher's own Contact.
 func sameContact(as string) maker {
 	return func(f string) Check {
-		return Check{F: f, Name: "Contact is that of " + as, Source: "; RFC 3261 section 16.6", also: as,
+		return Check{F: f, Name: "Contact is that of " + as, Source: "; RFC 3261 section 16.6", also: []string{as},
 			holds: func(e *evidence, s *side) (bool, string) {
 				want, got := e.contact(as), s.get("Contact")
 				a, err := message.ParseAddress(got)
@@ -145,7 +145,7 @@ func sameContact(as string) maker {
 // given (RFC 6665 section 4.2.2).
 func requestIsContact(given, user string) maker {
 	return func(f string) Check {
-		return Check{F: f, Name: "Request-URI is " + user + "'s Contact", Source: "; RFC 3261 section 12.2.1.1", also: given,
+		return Check{F: f, Name: "Request-URI is " + user + "'s Contact", Source: "; RFC 3261 section 12.2.1.1", also: []string{given},
 			holds: func(e *evidence, s *side) (bool, string) {
 				uri := s.requestURI()
 				want := e.contact(given)
@@ -159,7 +159,7 @@ func requestIsContact(given, user string) maker {
 // active (RFC 3856 section 6.6), and what a user is called by says who calls.
 func allows(presentity, other, notify string) maker {
 	return func(f string) Check {
-		return Check{F: f, Name: presentity + "'s policy allows " + other, Source: "; RFC 3856 section 6.6, RFC 5025 section 3.2.1", also: notify,
+		return Check{F: f, Name: presentity + "'s policy allows " + other, Source: "; RFC 3856 section 6.6, RFC 5025 section 3.2.1", also: []string{notify},
 			holds: func(e *evidence, s *side) (bool, string) {
 				if !slices.Contains(e.facts.Allows[presentity], other) {
 					return false, "no rule of " + presentity + " allows " + other

@@ -38,7 +38,7 @@ func (s *side) values(field string) []string {
 // bodyOf asks that a body comes as it was sent to the one who passes it on.
 func bodyOf(as, what string) maker {
 	return func(f string) Check {
-		return Check{F: f, Name: "body is that of " + as + ": " + what, Source: "; RFC 3261 section 16.6 step 1, section 16.7", also: as,
+		return Check{F: f, Name: "body is that of " + as + ": " + what, Source: "; RFC 3261 section 16.6 step 1, section 16.7", also: []string{as},
 			holds: func(e *evidence, s *side) (bool, string) {
 				o := e.seen[as]
 				return o != nil && len(s.body()) > 0 && bytes.Equal(o.last().body(), s.body()), fmt.Sprintf("%d bytes", len(s.body()))
@@ -166,7 +166,7 @@ func earlyAnswer(f, provisional string) []Check {
 // rack asks for the RSeq and CSeq of a 183.
 func rack(provisional string) maker {
 	return func(f string) Check {
-		return Check{F: f, Name: "RAck is for " + provisional, Source: "; RFC 3262 section 7.2", also: provisional,
+		return Check{F: f, Name: "RAck is for " + provisional, Source: "; RFC 3262 section 7.2", also: []string{provisional},
 			holds: func(e *evidence, s *side) (bool, string) {
 				o := e.seen[provisional]
 				if o == nil {
@@ -208,7 +208,7 @@ func text(send, words, f, disposition string) []Check {
 			_, body := s.msrp()
 			return body == words, body
 		}},
-		{F: send, Name: "To-Path is the " + disposition + " of " + f, Source: "; RFC 4975 section 5.1", also: f, holds: func(e *evidence, s *side) (bool, string) {
+		{F: send, Name: "To-Path is the " + disposition + " of " + f, Source: "; RFC 4975 section 5.1", also: []string{f}, holds: func(e *evidence, s *side) (bool, string) {
 			head, _ := s.msrp()
 			got := head["to-path"]
 			o := e.seen[f]

@@ -36,6 +36,38 @@ func document(f string, want pidf.Expect) []Check {
 	return append(checks, part("tuples "+verb+strings.Join(tuples, ", "), "tuple"))
 }
 
+// composedOf asks that a document shows no tuple that is not in those of earlier
+// messages: nothing that its source has not said, or that a denied back-end holds.
+func composedOf(sources ...string) maker {
+	return func(f string) Check {
+		return Check{F: f, Name: "tuples are those of " + strings.Join(sources, " and "), Source: "; RFC 3856 section 6.6, the back-ends have agreed first",
+			also: sources,
+			holds: func(e *evidence, s *side) (bool, string) {
+				said := map[string]bool{}
+				for _, source := range sources {
+					if o := e.seen[source]; o != nil {
+						for _, id := range o.last().tupleIDs() {
+							said[id] = true
+						}
+					}
+				}
+				got := s.tupleIDs()
+				return !slices.ContainsFunc(got, func(id string) bool { return !said[id] }), strings.Join(got, ", ")
+			}}
+	}
+}
+
+func (s *side) tupleIDs() (ids []string) {
+	doc, err := pidf.Parse(s.body(), pidf.DefaultLimits())
+	if err != nil {
+		return nil
+	}
+	for _, t := range doc.Tuples {
+		ids = append(ids, t.ID)
+	}
+	return ids
+}
+
 // compares judges the differences whose place begins with kind.
 func compares(want pidf.Expect, kind string) func(*evidence, *side) (bool, string) {
 	return func(_ *evidence, s *side) (bool, string) {

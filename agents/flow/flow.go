@@ -76,7 +76,7 @@ type Check struct {
 	// holds judges one side of the message: as it was sent, and again as it was
 	// received if that is something else.
 	holds func(*evidence, *side) (ok bool, got string)
-	also  string // another message that it looks at
+	also  []string // other messages that it looks at
 	want  *pidf.Expect
 }
 

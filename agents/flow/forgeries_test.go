@@ -97,6 +97,7 @@ var alike = []family{
 	{"Route names server-a", forgery{"Route: <sip:servera.example.com;lr>\r\n", ""}},
 	{"Route is server-b", forgery{"\r\nRoute: <sip:serverb.", "\r\nRoute: <sip:servera."}},
 	{"body is PIDF", forgery{"application/pidf+xml", "text/xml"}},
+	{"tuples are those of F2b and F8", forgery{`<tuple id="frh78">`, `<tuple id="other">`}},
 	{"document is of alice", forgery{`entity="sip:alice@`, `entity="sip:carol@`}},
 	{"person is", forgery{"<rpid:activities>", "<rpid:activities><rpid:meal/>"}},
 	{"tuples ", forgery{`<contact priority="0.5">sip:alice@`, `<contact priority="0.5">sip:carol@`}},

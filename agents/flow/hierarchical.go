@@ -34,7 +34,7 @@ func login() Flow {
 			one("F6", requestURI("alice", ServerB), asserted("alice")),
 			one("F8", isPIDF),
 			document("F8", phone),
-			one("F10", isPIDF),
+			one("F10", isPIDF, composedOf("F2b", "F8")),
 			document("F10", alicesAll(active)),
 		),
 		prepare: parts(hungUp, ignores(BobPC, "alice"), ignores(AlicePC, "alice"), unasked(ServerA, ServerB), free, silent(AlicePC), silent(AlicePhone),

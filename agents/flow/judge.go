@@ -127,7 +127,9 @@ func checks(f Flow, facts *Facts, seen map[string]*observed) []CheckResult {
 			}
 		}
 		failed[c.F] = failed[c.F] || !r.OK
-		failed[c.also] = failed[c.also] || !r.OK
+		for _, other := range c.also {
+			failed[other] = failed[other] || !r.OK
+		}
 		failed[c.F+c.Name] = !r.OK
 		out = append(out, r)
 	}

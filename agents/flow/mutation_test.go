@@ -93,7 +93,7 @@ func carriers(f Flow, c Check) (out []string) {
 		}
 	}
 	for _, other := range f.Checks {
-		if other.also == c.F && strings.HasPrefix(other.Name, "To-Path") {
+		if slices.Contains(other.also, c.F) && strings.HasPrefix(other.Name, "To-Path") {
 			from = append(from, other.F)
 		}
 	}
@@ -141,7 +141,7 @@ func TestEveryMessageCanBeDropped(t *testing.T) {
 				t.Errorf("%s without %s: %s", f.ID, m.F, shape(r))
 			}
 			for i, c := range r.Checks {
-				if (c.F == m.F) == c.OK && (f.Checks[i].also != m.F || c.F == m.F) {
+				if (c.F == m.F) == c.OK && (!slices.Contains(f.Checks[i].also, m.F) || c.F == m.F) {
 					t.Errorf("%s without %s: %s %s is %t", f.ID, m.F, c.F, c.Check, c.OK)
 				}
 			}
