@@ -21,12 +21,7 @@ const python = "/usr/bin/python3"
 // recurring_ical_events: the calendars of testdata, and those of the folder that
 // PRESFED_CALENDARS names, which this project did not write.
 func TestIndependentExpander(t *testing.T) {
-	if out, err := exec.Command(python, "-c", "import recurring_ical_events").CombinedOutput(); err != nil {
-		if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
-			t.Fatalf("python3-recurring-ical-events is not installed, and PRESFED_REQUIRE_TOOLS=1 asks for it: %s", out)
-		}
-		t.Skip("NOT TESTED: occurrences against an independent expander, for python3-recurring-ical-events is not installed")
-	}
+	needExpander(t)
 	files, err := filepath.Glob("testdata/compared/*.ics")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no calendars of our own", err)
@@ -44,7 +39,7 @@ func TestIndependentExpander(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			total := 0
-			for i, want := range theirs(t, file) {
+			for i, want := range theirs(t, file, questions) {
 				compare(t, file, questions[i], want)
 				total += len(want)
 			}
@@ -53,6 +48,16 @@ func TestIndependentExpander(t *testing.T) {
 				t.Error("no span has an occurrence in it")
 			}
 		})
+	}
+}
+
+func needExpander(t *testing.T) {
+	t.Helper()
+	if out, err := exec.Command(python, "-c", "import recurring_ical_events").CombinedOutput(); err != nil {
+		if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
+			t.Fatalf("python3-recurring-ical-events is not installed, and PRESFED_REQUIRE_TOOLS=1 asks for it: %s", out)
+		}
+		t.Skip("NOT TESTED: occurrences against an independent expander, for python3-recurring-ical-events is not installed")
 	}
 }
 
@@ -75,7 +80,7 @@ var questions = func() (all []question) {
 }()
 
 // theirs are the expander's answers.
-func theirs(t *testing.T, file string) [][]string {
+func theirs(t *testing.T, file string, questions []question) [][]string {
 	t.Helper()
 	arguments := []string{"testdata/expand.py", file}
 	for _, q := range questions {

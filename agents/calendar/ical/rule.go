@@ -64,6 +64,13 @@ func parseRule(text string) (r rule, err error) {
 		return wrong("COUNT and INTERVAL are counts")
 	}
 	option.Interval = max(option.Interval, 1)
+	// What stands in a list twice, rrule-go counts twice.
+	for _, list := range []*[]int{
+		&option.Bymonth, &option.Bymonthday, &option.Byyearday, &option.Byweekno, &option.Byhour, &option.Byminute, &option.Bysecond, &option.Bysetpos,
+	} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
 	r.option = *option
 	if _, err := rrule.NewRRule(r.option); err != nil { // bounds of the BY parts
 		return wrong("%v", err)
