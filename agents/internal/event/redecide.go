@@ -6,13 +6,14 @@ import "presfed/db/state"
 // acts at once: who may see now is shown, who may not is told that it is over.
 // It returns at once.
 func (n *Notifier) Redecide(resource string) {
-	n.cfg.Lanes.Do(resource, func() { n.RedecideNow(resource) })
+	n.cfg.Lanes.Do(resource, func() { n.RedecideNow(resource, nil) })
 }
 
-// RedecideNow is Redecide for who is in the resource's lane.
-func (n *Notifier) RedecideNow(resource string) {
+// RedecideNow is Redecide for who is in the resource's lane, about those that
+// match, nil for all.
+func (n *Notifier) RedecideNow(resource string, match func(s *Subscription) bool) {
 	for _, s := range n.Subscriptions(resource) {
-		if n.redecide(s) {
+		if (match == nil || match(s)) && n.redecide(s) {
 			n.pump(s)
 		}
 	}

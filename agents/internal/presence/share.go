@@ -48,22 +48,33 @@ func (p *Presence) SetShare(presentity string, from Origin, s *Share) {
 	} else {
 		who.shares[from] = s
 	}
-	if from.Watcher != "" && p.needs(presentity).Personal {
-		who.staleFor(from.Watcher)
-	} else {
-		who.stale()
-	}
-	if missing {
+	tell := p.tell
+	if from.Watcher != "" && who.views != nil && !disturbs(before) && !disturbs(s) {
+		tell = p.renew(who, from.Watcher, missing)
+	} else if who.stale(); missing {
 		who.unseen(from.Watcher)
 	}
 	if was, is := decides(before), decides(s); was.Denied != is.Denied || from.Watcher != "" && was != is {
-		p.notifier.RedecideNow(presentity) // before anyone is shown more
+		p.notifier.RedecideNow(presentity, from.concerns) // before anyone is shown more
 	}
-	p.tell(who)
+	tell(who)
 	if who.views != nil && who.views.size() > p.cfg.View {
 		p.cfg.Log.Warn("with the shares of other servers a view is too large for a NOTIFY: it is not shown", "presentity", presentity, "bytes", who.views.size(), "most", p.cfg.View)
 	}
 	p.tidy(who)
+}
+
+// concerns says whether a share can matter to a subscription.
+func (o Origin) concerns(s *event.Subscription) bool {
+	return o.Watcher == "" || s.Watcher() == o.Watcher
+}
+
+// disturbs says that a share may close devices here: somebody in it is not to be
+// disturbed.
+func disturbs(s *Share) bool {
+	return s != nil && s.Document != nil && slices.ContainsFunc(s.Document.Persons, func(person pidf.Person) bool {
+		return pidf.RankOf(person) == pidf.RankDoNotDisturb
+	})
 }
 
 // decides is the part of a share that a decision on a watcher depends on.
@@ -268,7 +279,7 @@ func (p *Presence) Placed(presentity string) {
 			p.cfg.Need(presentity, origins(needs, who.asked))
 		}
 		who.stale()
-		p.notifier.RedecideNow(presentity)
+		p.notifier.RedecideNow(presentity, nil)
 		p.tell(who)
 	})
 }

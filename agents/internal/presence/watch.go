@@ -97,3 +97,23 @@ func (p *Presence) tell(who *presentity) {
 		return news
 	})
 }
+
+// renew has one watcher's view made anew, which a share for her alone goes into, and
+// gives what tells her of it. unseen: she has not seen it, whatever it is.
+func (p *Presence) renew(who *presentity, watcher string, unseen bool) (tell func(*presentity)) {
+	seen, known := who.views.composed[watcher]
+	delete(who.views.composed, watcher)
+	return func(who *presentity) {
+		if who.views == nil { // more has changed meanwhile
+			p.tell(who)
+			return
+		}
+		if _, made := who.views.composed[watcher]; made {
+			return // she has been told by a decision
+		}
+		p.notifier.Changed(who.aor, Name, func(s *event.Subscription) bool {
+			return s.View() == Composed && s.Watcher() == watcher && s.Treatment() == string(Allow) && p.complete(who.aor, watcher) &&
+				(unseen || !known || !bytes.Equal(seen, p.composed(who, watcher)))
+		})
+	}
+}
