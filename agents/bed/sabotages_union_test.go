@@ -32,6 +32,7 @@ func hierarchicalSabotages() []sabotage {
 		request("4.2.1.1", "F4", "Request-URI", pc, a, "SUBSCRIBE", "sip:alice@example.com SIP", "sip:alice@servera.example.com SIP"),
 		request("4.2.1.1", "F4", "From", pc, a, "SUBSCRIBE", "From: <sip:alice@", "From: <"+escaped),
 		request("4.2.1.1", "F6", "Request-URI", a, b, "SUBSCRIBE", "sip:alice@serverb.example.com SIP", "sip:alice@example.com SIP"),
+		request("4.2.1.1", "F6", "From", a, b, "SUBSCRIBE", "From: <sip:alice@", "From: <"+escaped),
 		request("4.2.1.1", "F6", "P-Asserted-Identity", a, b, "SUBSCRIBE", "P-Asserted-Identity: <sip:alice@example.com>", "P-Asserted-Identity: <sip:alice@example.com>"+second),
 		request("4.2.1.1", "F8", "document is of", b, a, "NOTIFY", entity, entityNot),
 		request("4.2.1.1", "F8", "tuples", b, a, "NOTIFY", contact, otherOne, "F10 tuples"),
@@ -81,9 +82,10 @@ func hierarchicalSabotages() []sabotage {
 		}
 	}
 	list = append(list, policyOf("4.2.1.4", "F4", a, pc)...)
-	for _, c := range []call{{"F2", b, a, ""}, {"F3", a, b, ""}, {"F4", a, pc, ""}, {"F5", b, phone, ""},
-		{"F6", pc, a, pc}, {"F7", phone, b, phone}, {"F8", b, a, phone}, {"F9", a, b, pc}, {"F10", b, bob, pc}, {"F17", a, b, phone},
-		{"F13", a, pc, pc}, {"F22", b, phone, phone}, {"F27", pc, a, pc}, {"F33", a, b, ""}, {"F34", b, phone, ""}, {"F39", a, b, ""}, {"F40", b, phone, ""}} {
+	for _, c := range []call{{f: "F2", from: b, to: a}, {f: "F3", from: a, to: b}, {f: "F4", from: a, to: pc}, {f: "F5", from: b, to: phone},
+		{f: "F6", from: pc, to: a, leg: pc}, {f: "F7", from: phone, to: b, leg: phone}, {f: "F8", from: b, to: a, leg: phone}, {f: "F9", from: a, to: b, leg: pc}, {f: "F10", from: b, to: bob, leg: pc}, {f: "F17", from: a, to: b, leg: phone},
+		{f: "F12", from: b, to: a, leg: pc}, {f: "F13", from: a, to: pc, leg: pc}, {f: "F20", from: b, to: a, leg: phone}, {f: "F21", from: a, to: b, leg: phone}, {f: "F22", from: b, to: phone, leg: phone}, {f: "F27", from: pc, to: a, leg: pc}, {f: "F31", from: b, to: a, leg: pc},
+		{f: "F33", from: a, to: b, also: "F36 goes"}, {f: "F34", from: b, to: phone, also: "F35 goes"}, {f: "F35", from: phone, to: b}, {f: "F36", from: b, to: a}, {f: "F39", from: a, to: b}, {f: "F40", from: b, to: phone}} {
 		list = append(list, c.sabotages("4.2.1.4")...)
 	}
 	return list
@@ -114,9 +116,10 @@ func peerSabotages() []sabotage {
 	list = append(list, document("4.2.2.1", "F7", b, bob, "I am ", "I was ")...)
 	list = append(list, document("4.2.2.2", "F3", b, bob, "Busy fixing", "Busy mixing")...)
 	list = append(list, policyOf("4.2.2.3", "F3", b, phone)...)
-	for _, c := range []call{{"F2", b, a, ""}, {"F3", b, phone, ""}, {"F4", a, pc, ""},
-		{"F5", pc, a, pc}, {"F6", phone, b, phone}, {"F7", a, b, pc}, {"F8", b, bob, pc}, {"F16", b, bob, phone},
-		{"F11", a, pc, pc}, {"F18", b, phone, phone}, {"F21", pc, a, pc}, {"F27", b, phone, ""}, {"F30", b, phone, ""}} {
+	for _, c := range []call{{f: "F2", from: b, to: a}, {f: "F3", from: b, to: phone}, {f: "F4", from: a, to: pc},
+		{f: "F5", from: pc, to: a, leg: pc}, {f: "F6", from: phone, to: b, leg: phone}, {f: "F7", from: a, to: b, leg: pc}, {f: "F8", from: b, to: bob, leg: pc}, {f: "F16", from: b, to: bob, leg: phone},
+		{f: "F10", from: b, to: a, leg: pc}, {f: "F11", from: a, to: pc, leg: pc}, {f: "F18", from: b, to: phone, leg: phone}, {f: "F21", from: pc, to: a, leg: pc}, {f: "F25", from: b, to: a, leg: pc},
+		{f: "F27", from: b, to: phone, also: "F28 goes"}, {f: "F28", from: phone, to: b}, {f: "F30", from: b, to: phone}} {
 		list = append(list, c.sabotages("4.2.2.3")...)
 	}
 	return list
@@ -128,7 +131,7 @@ func policyOf(id, f, from, to string) []sabotage {
 }
 
 // call is a message of a call that rings several devices.
-type call struct{ f, from, to, leg string }
+type call struct{ f, from, to, leg, also string }
 
 // sabotages are those of the checks that all messages of its kind have.
 func (c call) sabotages(id string) (list []sabotage) {
@@ -154,12 +157,17 @@ func (c call) sabotages(id string) (list []sabotage) {
 		add("early offer is", "a=setup:actpass", "a=setup:passive")
 	case what == "183 INVITE":
 		add("body is", "\r\ns=-", "\r\ns=x")
-	case what == "PRACK":
+	case what == "PRACK" && device:
 		add("RAck is", "RAck: ", "RAck: 0")
+	case what == "PRACK", what == "ACK" && c.leg != "": // to a 2xx
+		add("no P-Asserted-Identity", "\r\nMax-Forwards:", "\r\nP-Asserted-Identity: <sip:bob@example.com>\r\nMax-Forwards:")
 	case what == "200 INVITE":
 		add("no early-session", "\r\n\r\n", "\r\nContent-Type: application/sdp\r\nContent-Disposition: early-session\r\n\r\nv=0\r\n")
 	default: // CANCEL, ACK
-		add("goes one hop", "\r\nMax-Forwards:", "\r\nVia: SIP/2.0/TCP 127.0.0.1:5060;branch=z9hG4bKother\r\nMax-Forwards:")
+		add("goes one hop", "\r\nFrom:", "\r\nVia: SIP/2.0/TCP 127.0.0.1:5060;branch=z9hG4bKother\r\nFrom:")
+	}
+	if c.also != "" {
+		list[0].also = []string{c.also}
 	}
 	return list
 }

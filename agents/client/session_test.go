@@ -252,6 +252,49 @@ func TestInvitationsThatAreRefused(t *testing.T) {
 	}
 }
 
+// What a user answers with is sent when the caller has acknowledged the answer, so
+// that it does not overtake it; without an ACK there is nobody to send it to.
+func TestAcceptWaitsForItsAck(t *testing.T) {
+	manual := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	f := newFar(t)
+	bob := newDevice(t, "bob", f.at(), func(c *client.Config) { c.Answer, c.Clock = client.AnswerRing, manual })
+	for _, acks := range []bool{true, false} {
+		got := make(chan *message.Response, 64)
+		req := f.invite(bob, offer)
+		f.send(bob, message.Clone(req), func(res *message.Response) { got <- res })
+		bob.next("session")
+		accepted := make(chan error, 1)
+		s := bob.Sessions()[0]
+		go func() { accepted <- s.Accept(timeout(t)) }()
+		answer := <-got
+		bob.next("session")
+		select {
+		case err := <-accepted:
+			t.Fatalf("before its ACK: %v", err)
+		default:
+		}
+		if !acks {
+			manual.Advance(32 * time.Second)
+			f.answer(f.asked("BYE"), 200, "", "")
+			if err := <-accepted; !errors.Is(err, client.ErrClosed) {
+				t.Errorf("without an ACK: %v", err)
+			}
+			return
+		}
+		f.tell(bob, request("ACK", "sip:"+bob.Addr("TCP").String(), "From", message.Get(req, "From"), "To", message.Get(answer, "To"), "Call-ID", message.CallID(req), "CSeq", "1 ACK"))
+		if err := <-accepted; err != nil {
+			t.Error(err)
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- s.Close(timeout(t)) }()
+		f.answer(f.asked("BYE"), 200, "", "")
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		bob.next("closed")
+	}
+}
+
 // RFC 3261 section 13.3.1.4: the 2xx comes again, over TCP too, until its ACK;
 // without one a BYE ends the session.
 func TestAnswerComesAgainUntilItsAck(t *testing.T) {

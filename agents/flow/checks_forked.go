@@ -192,9 +192,17 @@ func noBody(f string) Check {
 		}}
 }
 
-// oneVia asks that a request goes one hop.
+// unasserted asks that nobody is asserted: in ACK and PRACK the dialog says enough.
+func unasserted(f string) Check {
+	return Check{F: f, Name: "no P-Asserted-Identity", Source: "; RFC 3325 section 9.1", holds: func(_ *evidence, s *side) (bool, string) {
+		return s.message != nil && len(s.values("P-Asserted-Identity")) == 0, strings.Join(s.values("P-Asserted-Identity"), ", ")
+	}}
+}
+
+// oneVia asks that a message goes one hop: a CANCEL, its response, the ACK to a
+// refusal.
 func oneVia(f string) Check {
-	return Check{F: f, Name: "goes one hop: one Via", Source: "; RFC 3261 sections 9.1 and 17.1.1.3", holds: func(_ *evidence, s *side) (bool, string) {
+	return Check{F: f, Name: "goes one hop: one Via", Source: "; RFC 3261 sections 9.1, 16.10 and 17.1.1.3", holds: func(_ *evidence, s *side) (bool, string) {
 		got := s.values("Via")
 		return len(got) == 1, fmt.Sprint(len(got))
 	}}

@@ -117,7 +117,8 @@ var alike = []family{
 	{"To-Path is the", forgery{"To-Path: msrp://127.9.0.", "To-Path: msrp://127.9.9."}},
 	{"no early-session body", forgery{"Content-Disposition: session", "Content-Disposition: early-session"}},
 	{"no body", forgery{"\r\n\r\n", "\r\n\r\nv=0"}},
-	{"goes one hop", forgery{"Max-Forwards: 70", "Via: SIP/2.0/TCP 127.9.0.99:5060;branch=z9hG4bKe\r\nMax-Forwards: 70"}},
+	{"goes one hop", forgery{"\r\nFrom:", "\r\nVia: SIP/2.0/TCP 127.9.0.99:5060;branch=z9hG4bKe\r\nFrom:"}},
+	{"no P-Asserted-Identity", forgery{"\r\nFrom:", "\r\nP-Asserted-Identity: <sip:bob@example.com>\r\nFrom:"}},
 }
 
 // forgeryOf is the change for a check, and its key among forgeries where it has

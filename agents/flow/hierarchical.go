@@ -31,7 +31,7 @@ func login() Flow {
 			one("F2b", uploads("alice", ServerA)),
 			document("F2b", alices(pidf.MatchEqual, active, inUse(alicesPC(pidf.Open)))),
 			one("F4", requestURI("alice", ""), from("alice", "")),
-			one("F6", requestURI("alice", ServerB), asserted("alice")),
+			one("F6", requestURI("alice", ServerB), from("alice", ServerA), asserted("alice")),
 			one("F8", isPIDF),
 			document("F8", phone),
 			one("F10", isPIDF, composedOf("F2b", "F8")),
