@@ -93,6 +93,7 @@ type Client struct {
 	hops         []sip.Target            // of the server, found once
 	found        map[string][]sip.Target // of dialogs, by URI
 	subs         map[string]*Subscription
+	watches      []*Watch
 	sessions     map[dialog.ID]*Session
 	calls        map[*Session]struct{}   // those that we began and that nobody has answered
 	owed         map[dialog.ID]*progress // of sessions that are over: their PRACK may still come

@@ -51,6 +51,9 @@ func (c *Client) notified(req *message.Request, reply func(int, ...string)) {
 		s.tell(req, state, reason)
 	}
 	if state == "terminated" {
+		s.mu.Lock()
+		s.retry = retryAfter(params)
+		s.mu.Unlock()
 		s.over(reason)
 	}
 }

@@ -32,6 +32,8 @@ type Subscription struct {
 	asked    *message.Request // the first SUBSCRIBE
 	byNotify bool             // the dialog is the one a NOTIFY made
 	state    string           // "" before the first NOTIFY
+	reason   string           // why it is over
+	retry    time.Duration    // when its notifier would be asked again; 0: it has not said
 	until    time.Time        // when it ends if nothing renews it
 	refresh  clock.Timer
 	silence  clock.Timer // Timer N: a NOTIFY is due (section 4.1.2.4)
@@ -232,7 +234,7 @@ func (s *Subscription) again(ctx context.Context, expires time.Duration) error {
 func (s *Subscription) over(reason string) {
 	s.mu.Lock()
 	was := s.state
-	s.state = "terminated"
+	s.state, s.reason = "terminated", reason
 	s.mu.Unlock()
 	if s.client.forget(s) && was != "terminated" {
 		if s.opts.List {

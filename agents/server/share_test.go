@@ -442,6 +442,33 @@ func TestOnBehalf(t *testing.T) {
 	await(t, ann, "a change", shows("pc=open", "phone=closed"))
 }
 
+// TestAWatchFollowsItsUser: a device that watches for good finds her again where the
+// directory places her, and leaves off where she is denied.
+func TestAWatchFollowsItsUser(t *testing.T) {
+	b := unionOf(t, routing.Place{Model: routing.Partitioned, Servers: []string{"server-a"}})
+	pc, _ := b.device("alice", "a")
+	publishes(t, pc, "", documentOf("alice", "pc", "open", ""))
+	ann, heard := b.device("ann", "a")
+	w, err := ann.Watch(timeout(t), "alice", client.SubscribeOptions{Expires: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, heard, "her PC", shows("pc=open"))
+	for _, place := range []routing.Place{hierarchy("server-b", "server-a", "server-b"), hierarchy("server-a", "server-a", "server-b")} {
+		if err := b.directory.Assign(t.Context(), "alice@example.com", place); err != nil {
+			t.Fatal(err)
+		}
+		await(t, heard, "the end at her former root", func(e client.Event) bool { return e.Reason == "deactivated" })
+		await(t, heard, "her PC, by her new root", shows("pc=open"))
+	}
+	b.rule("alice", db.MatchDefault, "", db.Block)
+	await(t, heard, "the end", func(e client.Event) bool { return e.Reason == "rejected" })
+	eventually(t, "she is let alone", func() bool { return len(ann.Watches()) == 0 })
+	if err := w.Unwatch(timeout(t)); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestMovedIntoAndOutOfAUnion: the directory's word acts at once on those who
 // watch already.
 func TestMovedIntoAndOutOfAUnion(t *testing.T) {

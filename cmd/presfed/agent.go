@@ -244,14 +244,14 @@ func (a *agent) login(ctx context.Context) error {
 	if a.watching(list) != nil { // registered anew
 		return nil
 	}
-	if _, err := a.device.Subscribe(ctx, list, client.SubscribeOptions{Expires: a.opts.expires, List: true}); err != nil {
+	if _, err := a.device.Watch(ctx, list, client.SubscribeOptions{Expires: a.opts.expires, List: true}); err != nil {
 		a.log.Info("no buddy list", "list", list, "error", err)
 	}
 	return nil
 }
 
-func (a *agent) watching(entity string) *client.Subscription {
-	for _, s := range a.device.Subscriptions() {
+func (a *agent) watching(entity string) *client.Watch {
+	for _, s := range a.device.Watches() {
 		if s.Target() == entity {
 			return s
 		}

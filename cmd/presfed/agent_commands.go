@@ -155,7 +155,7 @@ func (a *agent) watch(ctx context.Context, args []string) error {
 	if a.subscription(args[0]) != nil {
 		return fmt.Errorf("%s is watched already", args[0])
 	}
-	_, err := a.device.Subscribe(ctx, args[0], client.SubscribeOptions{Expires: a.opts.expires})
+	_, err := a.device.Watch(ctx, args[0], client.SubscribeOptions{Expires: a.opts.expires})
 	return err
 }
 
@@ -164,11 +164,11 @@ func (a *agent) unwatch(ctx context.Context, args []string) error {
 	if s == nil {
 		return fmt.Errorf("%s is not watched", args[0])
 	}
-	return s.Unsubscribe(ctx)
+	return s.Unwatch(ctx)
 }
 
-func (a *agent) subscription(target string) *client.Subscription {
-	for _, s := range a.device.Subscriptions() {
+func (a *agent) subscription(target string) *client.Watch {
+	for _, s := range a.device.Watches() {
 		if !s.List() && sameUser(s.Target(), target) {
 			return s
 		}
