@@ -129,7 +129,7 @@ func (c *linkCut) run(state cut.State, length, retry, grace time.Duration) strin
 		c.load.register("w"+x+"0", x)
 	}
 	c.newest(time.Minute, map[string]map[string]int{"u0": {"pc": 1, "phone": 1, "tablet": 1}}, everything)
-	before := c.settled()
+	before := c.settled(true)
 	c.load.repeated()
 
 	c.set(state)
@@ -177,7 +177,7 @@ func (c *linkCut) run(state cut.State, length, retry, grace time.Duration) strin
 	if most := retry + 5*time.Second; converged > most {
 		t.Errorf("all see the newest %s after the link has healed, want %s at most", converged, most)
 	}
-	after := c.settled()
+	after := c.settled(true)
 	if !maps.Equal(after.shares, before.shares) || !maps.Equal(after.watches, before.watches) {
 		t.Errorf("shares %v and watches %v, before the cut %v and %v", after.shares, after.watches, before.shares, before.watches)
 	}

@@ -98,7 +98,7 @@ func measureUnion(t *testing.T, f form, users, each int) string {
 		b.load.watch(fmt.Sprint("w", x, (i+n/2)%watchers), x, fmt.Sprint("u", i%users))
 	})
 	onA, onB := (each+1)/2, each/2
-	held := b.settled()
+	held := b.settled(false)
 	b.complete(users, each)
 	b.load.repeated()
 
@@ -107,11 +107,11 @@ func measureUnion(t *testing.T, f form, users, each int) string {
 	lasts := map[string][]time.Duration{}
 	cost := map[string]counts{}
 	for k, device := range []string{"pc", "phone"} { // which stand beside each other in all
-		start := b.settled()
+		start := b.settled(false)
 		for i := range changes {
 			lasts["one"] = append(lasts["one"], b.change(all[2*i+k]))
 		}
-		end := b.settled()
+		end := b.settled(false)
 		cost[device] = counts{link: end.link - start.link, all: end.all - start.all}
 	}
 	pc, phone := f.link(onA, onB)
@@ -146,7 +146,7 @@ func measureUnion(t *testing.T, f form, users, each int) string {
 	took := time.Since(began)
 	cpu = b.worked() - cpu
 	profile()
-	after := b.settled()
+	after := b.settled(false)
 	if n := b.load.repeated(); n > 0 {
 		t.Errorf("%d documents were told twice", n)
 	}
