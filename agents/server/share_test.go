@@ -276,6 +276,27 @@ func TestPublicationsHandedOver(t *testing.T) {
 	await(t, heard, "the end", shows("pc=open"))
 }
 
+// TestHandingOverBegins: what a child had taken before stays with it, and is there
+// once.
+func TestHandingOverBegins(t *testing.T) {
+	b := unionOf(t, hierarchy("server-a", "server-a", "server-b"))
+	phone, _ := b.device("alice", "b")
+	etag := publishes(t, phone, "", documentOf("alice", "phone", "open", ""))
+	_, heard := b.watches("ann", "a")
+	await(t, heard, "her phone", shows("phone=open"))
+	b.stops["b"]()
+	change := b.change
+	b.change = func(c *server.Config) { change(c); c.PublishToRoot = true }
+	b.start("b")
+	phone = phoneAgain(b)
+	etag = publishes(t, phone, etag, documentOf("alice", "phone", "closed", ""))
+	await(t, heard, "a change", shows("phone=closed"))
+	publishes(t, phone, "", documentOf("alice", "new", "open", ""))
+	await(t, heard, "another", shows("phone=closed", "new=open"))
+	unpublishes(t, phone, etag)
+	await(t, heard, "the end", shows("new=open"))
+}
+
 // child poses as server-b, which serves alice too: it takes the subscription of
 // server-a and answers as told.
 type child struct {

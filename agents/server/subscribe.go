@@ -124,11 +124,22 @@ func (s *Server) publish(tx *sip.ServerTx) {
 		s.reply(tx, 403)
 		return
 	}
-	if passedOn(where.Targets) {
-		s.im.Pass(tx, sender, where.Targets[0])
+	take := func() {
+		if s.understands(tx) {
+			s.presence.Publish(tx, scheme+where.User)
+		}
+	}
+	if !passedOn(where.Targets) {
+		take()
 		return
 	}
-	if s.understands(tx) {
-		s.presence.Publish(tx, scheme+where.User)
-	}
+	// What was published here before we handed over stays here as long as it lives:
+	// at the root it would be unknown, published anew, and there twice.
+	s.presence.Holds(scheme+where.User, message.Get(tx.Request(), "SIP-If-Match"), func(here bool) {
+		if here {
+			take()
+		} else {
+			s.im.Pass(tx, sender, where.Targets[0])
+		}
+	})
 }

@@ -175,3 +175,16 @@ func (p *Presence) Publications(aor string, done func([]Publication)) {
 		done(out)
 	})
 }
+
+// Holds says whether a presentity has a publication here that an entity-tag names;
+// done is called in her lane, or at once where there is no tag.
+func (p *Presence) Holds(aor, etag string, done func(bool)) {
+	if etag == "" {
+		done(false)
+		return
+	}
+	p.cfg.Lanes.Do(aor, func() {
+		who := p.known(aor)
+		done(who != nil && who.byETag(etag) != nil)
+	})
+}
