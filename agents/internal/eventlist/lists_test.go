@@ -416,3 +416,23 @@ func TestALostNotify(t *testing.T) {
 	b.pass(5 * time.Second)
 	b.expect("active 2 full: bob=active(2) carol=active(1)")
 }
+
+// TestMovedWhileLost: what a member showed stays for one Grace, also if she is asked
+// elsewhere meanwhile and cannot be reached there either.
+func TestMovedWhileLost(t *testing.T) {
+	b := newBed(t, nil)
+	b.has("bob")
+	b.subscribe(buddies, alice, "a")
+	b.shows("bob", "open")
+	b.expect("active 0 full: bob=active(open)")
+	b.hear("bob", event.Update{Err: sip.ErrTransport, Again: time.Second})
+	b.pass(time.Second)
+	b.Moved("sip:bob@example.com")
+	b.idle()
+	b.hear("bob", event.Update{Err: sip.ErrTransport, Again: time.Second})
+	b.pass(30 * time.Second)
+	b.idle()
+	b.pass(100 * time.Millisecond)
+	b.expect("active 1 part: bob=terminated/probation")
+}
+

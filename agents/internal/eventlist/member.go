@@ -31,7 +31,7 @@ func (m *member) leave() {
 func (l *list) ask(m *member) {
 	m.asked++
 	this := m.asked
-	m.refused = time.Time{}
+	m.refused, m.lost = time.Time{}, time.Time{}
 	m.end = l.lists.cfg.Subscribe(l.uri, l.owner, m.uri, func(u event.Update) {
 		if !l.over && m.asked == this {
 			l.hear(m, u)
