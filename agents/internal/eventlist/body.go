@@ -43,10 +43,11 @@ func (x *Lists) largest(uri string) int { return x.cfg.Room - perBody - perPart 
 // nevertheless, without a state, as if that were still on its way (RFC 4662
 // section 4.5).
 func (x *Lists) body(s *event.Subscription, full bool, version uint64) (event.Body, error) {
-	var members []*member
-	if l := x.known(s.Resource()); l != nil {
-		members = l.order
+	l := x.known(s.Resource())
+	if l == nil { // it could not be read yet, which does not mean that nobody is on it
+		return event.Body{}, nil
 	}
+	members := l.order
 	t, ok := s.Data.(*told)
 	if !ok {
 		t = &told{full: true}

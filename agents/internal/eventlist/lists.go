@@ -123,6 +123,9 @@ func (x *Lists) decide(s *event.Subscription) (event.Decision, error) {
 		return event.Decision{Status: refusal.Status}, nil
 	}
 	if err != nil {
+		if x.known(s.Resource()) == nil { // she has kept her subscription over a restart
+			x.cfg.Clock.AfterFunc(x.cfg.Again, func() { x.notifier.Redecide(s.Resource()) })
+		}
 		return event.Decision{}, err
 	}
 	l := x.of(s.Resource(), owner)

@@ -14,6 +14,7 @@ import (
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/rlmi"
 	"presfed/agents/internal/sip"
+	"presfed/db/state"
 )
 
 const (
@@ -436,3 +437,26 @@ func TestMovedWhileLost(t *testing.T) {
 	b.expect("active 1 part: bob=terminated/probation")
 }
 
+
+// TestAListThatCannotBeRead after a restart is not told to be empty, and is read
+// later.
+func TestAListThatCannotBeRead(t *testing.T) {
+	b := newBed(t, nil)
+	b.has("bob")
+	b.n.Restore([]state.Subscription{{
+		Half: state.Notifier, ID: "a", Package: "presence", ContentType: rlmi.BodyType, Resource: buddies, View: View, Watcher: alice, Peer: "pc",
+		CallID: "a", LocalTag: "a", RemoteTag: "b", LocalAddress: "<" + alice + ">;tag=a", RemoteAddress: "<" + alice + ">;tag=b",
+		Target: "sip:alice@127.0.0.1:9", Contact: "<sip:alice@servera.example.com>", State: "active", Expires: b.clock.Now().Add(time.Hour),
+		Headers: []state.Field{{Name: "Require", Value: rlmi.Extension}},
+	}})
+	b.err = errors.New("the directory is busy")
+	b.n.Start()
+	b.expect("active without a body")
+	b.mu.Lock()
+	b.err = nil
+	b.mu.Unlock()
+	b.pass(time.Minute)
+	b.idle()
+	b.shows("bob", "open")
+	b.expect("active 0 full: bob=active(open)")
+}
