@@ -3,6 +3,7 @@ package presence
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"presfed/agents/internal/event"
 	"presfed/pidf"
@@ -14,8 +15,8 @@ type Others struct {
 	// Personal: each watcher is shown what those servers show her, since they have
 	// policies of their own. Otherwise one share is for all.
 	Personal bool
-	// Unknown: it cannot be said at present; it is asked again next time, and
-	// nothing is shown meanwhile.
+	// Unknown: it cannot be said at present; it is asked again, and who is new is
+	// shown nothing meanwhile.
 	Unknown bool
 }
 
@@ -184,13 +185,18 @@ func (p *Presence) others(who *presentity, watcher string) []pidf.Share {
 // began and ended keep the composed view's watchers, so that the shares they need
 // are asked for while somebody watches.
 func (p *Presence) began(s *event.Subscription) {
-	if s.View() == Composed && len(p.needs(s.Resource()).Servers) > 0 {
-		who := p.of(s.Resource())
-		if who.watching == nil {
-			who.watching = map[*event.Subscription]bool{}
+	if s.View() == Composed {
+		switch needs := p.needs(s.Resource()); {
+		case needs.Unknown:
+			p.askAgain(s.Resource())
+		case len(needs.Servers) > 0:
+			who := p.of(s.Resource())
+			if who.watching == nil {
+				who.watching = map[*event.Subscription]bool{}
+			}
+			who.watching[s] = true
+			p.need(who, s.Watcher())
 		}
-		who.watching[s] = true
-		p.need(who, s.Watcher())
 	}
 	if p.cfg.Began != nil {
 		p.cfg.Began(s)
@@ -251,12 +257,19 @@ func (p *Presence) Placed(presentity string) {
 		return
 	}
 	p.cfg.Lanes.Do(presentity, func() {
+		needs := p.cfg.Others(presentity)
+		if needs.Unknown { // what was known stays
+			p.askAgain(presentity)
+			return
+		}
 		who := p.of(presentity)
-		before := p.needs(presentity)
-		who.others = nil
-		needs := p.needs(presentity)
 		defer p.tidy(who)
-		if slices.Equal(before.Servers, needs.Servers) && before.Personal == needs.Personal && len(who.watching) == 0 && len(needs.Servers) == 0 {
+		var before Others
+		if who.others != nil {
+			before = *who.others
+		}
+		who.others = &needs
+		if len(before.Servers) == 0 && len(needs.Servers) == 0 && len(who.watching) == 0 {
 			return
 		}
 		who.watching = map[*event.Subscription]bool{}
@@ -283,3 +296,10 @@ func (p *Presence) Placed(presentity string) {
 		p.tell(who)
 	})
 }
+
+// askAgain has the directory asked once more whose shares a presentity needs.
+func (p *Presence) askAgain(presentity string) {
+	p.cfg.Clock.AfterFunc(askAgainAfter, func() { p.Placed(presentity) })
+}
+
+const askAgainAfter = 5 * time.Second
