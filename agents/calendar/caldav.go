@@ -199,12 +199,18 @@ func (w *web) report(ctx context.Context, at *url.URL, body string) ([]response,
 	if res.StatusCode != http.StatusMultiStatus {
 		return nil, w.refusal(res)
 	}
+	list, err := parseMultistatus(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: REPORT was answered with no multistatus: %w", at, err)
+	}
+	return list, nil
+}
+
+func parseMultistatus(text []byte) ([]response, error) {
 	var multistatus struct {
 		XMLName   xml.Name   `xml:"DAV: multistatus"`
 		Responses []response `xml:"DAV: response"`
 	}
-	if err := xml.NewDecoder(bytes.NewReader(text)).Decode(&multistatus); err != nil {
-		return nil, fmt.Errorf("%s: REPORT was answered with no multistatus: %w", at, err)
-	}
-	return multistatus.Responses, nil
+	err := xml.NewDecoder(bytes.NewReader(text)).Decode(&multistatus)
+	return multistatus.Responses, err
 }

@@ -231,6 +231,33 @@ func TestBrokenCalendar(t *testing.T) {
 	}
 }
 
+// TestLostSource: what it said counts for a day after it was read last.
+func TestLostSource(t *testing.T) {
+	w := newWorld(t)
+	f := w.feed(nil)
+	f.says("UID:l DTSTART;VALUE=DATE:20261125 DTEND;VALUE=DATE:20261205")
+	f.next("create 3600 200")
+	w.must(os.Remove(f.file))
+	refresh := func() {
+		t.Helper()
+		if err := f.Refresh(w.ctx()); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%v", err)
+		}
+	}
+	w.clock.Advance(23 * time.Hour)
+	refresh()
+	f.next("refresh 3600 200")
+	w.clock.Advance(2 * time.Hour)
+	for removed := false; !removed; {
+		refresh()
+		select {
+		case p := <-f.all: // refreshed once more perhaps, before that
+			removed = p.String() == "remove 0 200"
+		default:
+		}
+	}
+}
+
 // TestWrongPassword ends the feeder with the reason.
 func TestWrongPassword(t *testing.T) {
 	w := newWorld(t)

@@ -34,6 +34,7 @@ func TestWindowsZones(t *testing.T) {
 		"New Zealand Standard Time":    {"23:00", "00:00"},
 		"Newfoundland Standard Time":   {"15:30", "14:30"},
 		"pacific standard time":        {"20:00", "19:00"}, // in any case
+		`"tzone://Microsoft/Utc"`:      {"12:00", "12:00"},
 	} {
 		for i, day := range []string{"20260101", "20260701"} {
 			text := strings.ReplaceAll(string(calendar("DTSTART;TZID=ZONE:"+day+"T120000")), "ZONE", name)

@@ -79,7 +79,8 @@ func (r *reader) findZone(tzid string) (*zone, error) {
 		}
 		wrong = err
 	}
-	if loc := iana(windowsZones[strings.ToLower(tzid)]); loc != nil {
+	// COMPAT Outlook: tzone://Microsoft/Utc
+	if loc := iana(windowsZones[strings.TrimPrefix(strings.ToLower(tzid), "tzone://microsoft/")]); loc != nil {
 		return &zone{loc: loc}, nil
 	}
 	// COMPAT libical, Mozilla: /mozilla.org/20050126_1/Europe/Berlin
