@@ -18,7 +18,7 @@ func TestSilentLinkIsNoticed(t *testing.T) {
 	with, _ := secure(t)
 	alive := func(c *Config) {
 		with(c)
-		c.KeepAlive, c.Limits.ConnectTimeout = 500*time.Millisecond, time.Second
+		c.KeepAlive, c.Limits.ConnectTimeout = time.Second, 2*time.Second
 	}
 	asked, closed := make(chan Source, 10), make(chan Source, 10)
 	server := start(t, &handler{
