@@ -437,7 +437,6 @@ func TestMovedWhileLost(t *testing.T) {
 	b.expect("active 1 part: bob=terminated/probation")
 }
 
-
 // TestAListThatCannotBeRead after a restart is not told to be empty, and is read
 // later.
 func TestAListThatCannotBeRead(t *testing.T) {
