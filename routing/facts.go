@@ -38,6 +38,7 @@ type Facts struct {
 	// Peer names the server the request came from, by its certificate; empty for
 	// a client.
 	Peer string
-	// HandsOver says that this server passes a user's PUBLISH on to her root.
+	// HandsOver says that this server passes a user's PUBLISH on to her root, and as
+	// a root that does not serve her takes what is passed on.
 	HandsOver bool
 }

@@ -58,7 +58,7 @@ func answersFor(f Facts) bool {
 func upload(f Facts) ([]Target, error) {
 	hierarchical := f.Class == Publish && f.Place.Model == Hierarchical
 	switch {
-	case hierarchical && f.Peer != "" && f.Place.Root == f.Self && f.Place.Serves(f.Peer):
+	case hierarchical && f.Peer != "" && f.Place.Root == f.Self && f.Place.Serves(f.Peer) && (f.HandsOver || f.Place.Serves(f.Self)):
 		return []Target{local(f, State, f.Peer+" hands its publications over to the root", draft)}, nil
 	case f.Peer != "":
 		return nil, refuse(403, forbidden, fmt.Sprintf("%s is a server: what %s uploads comes from a device", f.Peer, f.User))

@@ -10,6 +10,7 @@ import (
 	"presfed/agents/internal/locate"
 	"presfed/agents/internal/presence"
 	"presfed/db"
+	"presfed/routing"
 )
 
 // directoryChanged has a change act at once: on those who watch, and on whom the
@@ -89,7 +90,9 @@ func (s *Server) hold(aor string) {
 	case !serves: // we only act as root for her: what is ours of her goes
 		s.registrar.Forget(aor)
 		s.lists.Forget(scheme+aor, "deactivated")
-		s.presence.Drop(scheme+aor, presence.Own)
+		if !(s.cfg.PublishToRoot && place.Model == routing.Hierarchical) { // else it was handed over to us
+			s.presence.Drop(scheme+aor, presence.Own)
+		}
 	case !composes: // her whole is to be had elsewhere now
 		s.presence.Refer(scheme + aor)
 	}

@@ -75,7 +75,7 @@ type Config struct {
 	// seconds (RFC 3903 section 6, step 4); 0: a minute.
 	MinExpires time.Duration
 	// PublishToRoot passes a user's PUBLISH on to her root, where there is one,
-	// instead of keeping it here as our share.
+	// instead of keeping it here as our share; and takes it where we are that root.
 	PublishToRoot bool
 	// KeepAlive is how long another server may be silent before it is pinged (RFC
 	// 5626 section 4.4.1); a link that is dead is known to be within three times

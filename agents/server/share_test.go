@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -295,6 +296,31 @@ func TestHandingOverBegins(t *testing.T) {
 	await(t, heard, "another", shows("phone=closed", "new=open"))
 	unpublishes(t, phone, etag)
 	await(t, heard, "the end", shows("new=open"))
+}
+
+// TestHandedOverToARootThatServesHerNot: she keeps what was handed over to her,
+// over a restart too, if she is set to; otherwise she takes nothing.
+func TestHandedOverToARootThatServesHerNot(t *testing.T) {
+	b := unionOf(t, hierarchy("server-c", "server-a", "server-b"))
+	change := b.change
+	b.change = func(c *server.Config) { change(c); c.PublishToRoot = true }
+	b.stops["a"]()
+	b.start("a")
+	phone, _ := b.device("alice", "a")
+	_, _, err := phone.Publish(timeout(t), client.Publication{Body: documentOf("alice", "phone", "open", ""), Expires: time.Hour})
+	var refused *client.RefusedError
+	if !errors.As(err, &refused) || refused.Status() != 403 {
+		t.Errorf("a root that is not set to take it: %v", err)
+	}
+	b.stops["c"]()
+	b.start("c")
+	etag := publishes(t, phone, "", documentOf("alice", "phone", "open", ""))
+	b.stops["c"]()
+	b.start("c")
+	_, heard := b.watches("bob", "b")
+	await(t, heard, "what was handed over", shows("phone=open"))
+	publishes(t, phone, etag, documentOf("alice", "phone", "closed", ""))
+	await(t, heard, "a change", shows("phone=closed"))
 }
 
 // child poses as server-b, which serves alice too: it takes the subscription of
