@@ -52,7 +52,8 @@ func newFlowShowCmd(con *console) *cobra.Command {
 			return con.result(d, func(w io.Writer) error {
 				fmt.Fprintf(w, "%s  %s\nneeds: %s\n\n", d.ID, d.Title, d.Needs)
 				for _, m := range d.Messages {
-					fmt.Fprintf(w, "%-4s %-9s -> %-9s %-14s after %-8s %s\n", m.F, m.From, m.To, m.What, strings.Join(m.After, ","), m.Note)
+					line := fmt.Sprintf("%-4s %-11s -> %-11s %-13s after %-8s %s", m.F, m.From, m.To, m.What, strings.Join(m.After, ","), m.Note)
+					fmt.Fprintln(w, strings.TrimRight(line, " "))
 				}
 				fmt.Fprintln(w)
 				for _, c := range d.Checks {
