@@ -1,7 +1,6 @@
 package presence
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -35,7 +34,6 @@ type presentity struct {
 	views        *views                       // nil: to be made
 	last         *views                       // the latest made; nil: what watchers know is not known
 	made         *views                       // to be taken when views are made: they were, before a commit
-	stand        map[string][]byte            // composed views that stand when the others are made anew
 }
 
 // byETag finds a publication by the entity-tag that names it now.
@@ -70,19 +68,7 @@ func (who *presentity) with(pub *publication) []*publication {
 }
 
 // stale says that the views have to be made anew.
-func (who *presentity) stale() { who.views, who.made, who.stand = nil, nil, nil }
-
-// staleFor says so where only one watcher's composed view is another, of those that
-// are each for one.
-func (who *presentity) staleFor(watcher string) {
-	stand := who.stand
-	if who.views != nil {
-		stand = maps.Clone(who.views.composed)
-	}
-	delete(stand, watcher)
-	who.stale()
-	who.stand = stand
-}
+func (who *presentity) stale() { who.views, who.made = nil, nil }
 
 func (who *presentity) remove(pub *publication) {
 	who.stale()

@@ -1,8 +1,6 @@
 package presence
 
 import (
-	"maps"
-
 	"presfed/pidf"
 )
 
@@ -20,9 +18,7 @@ func (p *Presence) look(who *presentity) *views {
 	if who.views == nil {
 		if who.views, who.made = who.made, nil; who.views == nil {
 			who.views = p.compose(who, who.publications)
-			maps.Copy(who.views.composed, who.stand)
 		}
-		who.stand = nil
 		who.last = who.views
 	}
 	return who.views
