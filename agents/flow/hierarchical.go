@@ -103,7 +103,9 @@ func meeting() Flow {
 		Checks: join(
 			one("F1", uploads("alice", ServerA)),
 			document("F3", begun), document("F4", begun),
-			document("F7", voiceless), document("F9", voiceless),
+			document("F7", voiceless),
+			one("F9", requestURI("alice", ServerA)),
+			document("F9", voiceless),
 			document("F11", composed), document("F13", composed),
 		),
 		standing: []standing{{"watch", BobPC, ServerB, "SUBSCRIBE"}, {"back-end", ServerA, ServerB, "SUBSCRIBE"}},

@@ -44,8 +44,10 @@ func peerDND() Flow {
 			arrow("F6", ServerA, ServerB, "200 NOTIFY", answers("F4")),
 		},
 		Checks: join(
+			one("F1", requestURI("alice", ServerB)),
 			document("F1", alices(pidf.MatchEqual, fixing, alicesPC(pidf.Closed))),
 			document("F3", alices(pidf.MatchEqual, fixing, alicesPC(pidf.Closed), alicesVoice(pidf.Closed), alicesText(pidf.Closed))),
+			one("F4", requestURI("alice", ServerA)),
 			document("F4", alices(pidf.MatchEqual, nil, alicesVoice(pidf.Closed), alicesText(pidf.Closed))),
 		),
 		standing: []standing{

@@ -282,6 +282,20 @@ var plain = []cmp.Option{
 	}),
 }
 
+// Every note of a table is asked of its message, but for what only says how it is
+// drawn.
+func TestEveryNoteHasItsCheck(t *testing.T) {
+	said := map[string]bool{"4.2.1.3 F2": true} // drawn as "Resp"
+	for _, f := range List() {
+		for _, m := range f.Messages {
+			asked := slices.ContainsFunc(f.Checks, func(c Check) bool { return c.F == m.F && c.Name != recorded })
+			if m.Note != "" && !asked && !said[f.ID+" "+m.F] {
+				t.Errorf("%s %s: no check for %q", f.ID, m.F, m.Note)
+			}
+		}
+	}
+}
+
 func TestShow(t *testing.T) {
 	for _, id := range []string{"4.1.2", "partitioned/away"} {
 		if f, ok := Show(id); !ok || f.ID != "4.1.2" {
