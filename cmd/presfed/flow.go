@@ -195,6 +195,9 @@ func runOn(ctx context.Context, stages *stages, flows []flow.Flow, opts flowOpti
 		} else {
 			err = drawFlow(opts.con, f, result)
 		}
+		if err == nil && !result.Verdict.OK {
+			err = stages.retire(ctx, f.Bed())
+		}
 		if err != nil {
 			return verdicts, err
 		}

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"presfed/agents/bed"
@@ -20,6 +22,7 @@ type stages struct {
 	keep    string // the folder of their folders; empty: none stays
 	timeout time.Duration
 	up      []stage
+	left    []stage // those that have gone down before
 }
 
 type stage struct {
@@ -39,6 +42,9 @@ func (s *stages) runner(ctx context.Context, model routing.Model) (*flow.Runner,
 	options.Model = model
 	if s.keep != "" {
 		options.Dir = filepath.Join(s.keep, string(model))
+		if n := s.before(model); n > 0 {
+			options.Dir += fmt.Sprintf("-%d", n+1)
+		}
 	}
 	b, err := bed.Start(ctx, bed.ProcessOptions{Options: options})
 	if err != nil {
@@ -49,8 +55,32 @@ func (s *stages) runner(ctx context.Context, model routing.Model) (*flow.Runner,
 	return r, nil
 }
 
+// retire takes the bed of a model down, on which a flow has not come to rest: the
+// next flow has one that knows nothing of it.
+func (s *stages) retire(ctx context.Context, model routing.Model) error {
+	i := slices.IndexFunc(s.up, func(u stage) bool { return u.model == model })
+	if i < 0 {
+		return nil
+	}
+	u := s.up[i]
+	s.up, s.left = slices.Delete(s.up, i, i+1), append(s.left, u)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return u.bed.Down(ctx)
+}
+
+// before counts the beds of a model that have gone down.
+func (s *stages) before(model routing.Model) (n int) {
+	for _, u := range s.left {
+		if u.model == model {
+			n++
+		}
+	}
+	return n
+}
+
 func (s *stages) records() (all []trace.Record) {
-	for _, u := range s.up {
+	for _, u := range slices.Concat(s.left, s.up) {
 		records, _ := u.bed.Records()
 		all = append(all, records...)
 	}
