@@ -53,6 +53,15 @@ func (c *Client) invited(tx *sip.ServerTx, reply func(int, ...string)) {
 	if err == nil && offer != nil {
 		_, err = s.media.Describe("").Answering(offer, "")
 	}
+	tell := func() { s.accept() }
+	if err == nil {
+		s.tx, s.offer, s.seq = tx, offer, d.RemoteSeq
+		if c.cfg.Answer != AnswerAuto {
+			// An early offer of the peer's, which nobody should make in an INVITE, would
+			// take ours for its answer.
+			tell, err = s.ring(tx, d, c.cfg.Answer == AnswerEarly && offer != nil && asked.early == nil && knows(req, reliable) && knows(req, early))
+		}
+	}
 	switch {
 	case errors.Is(err, msrp.ErrNoCommonType):
 		s.media.Close()
@@ -63,16 +72,9 @@ func (c *Client) invited(tx *sip.ServerTx, reply func(int, ...string)) {
 		reply(statusOf(err))
 		return
 	}
-	s.tx, s.offer, s.seq = tx, offer, d.RemoteSeq
 	c.keep(s, d)
 	tx.OnEnd(func(err error) { s.unacknowledged(err) })
-	if c.cfg.Answer == AnswerAuto {
-		s.accept()
-		return
-	}
-	// An early offer of the peer's, which nobody should make in an INVITE, would
-	// take ours for its answer.
-	s.ring(tx, c.cfg.Answer == AnswerEarly && offer != nil && asked.early == nil && knows(req, reliable) && knows(req, early))
+	tell()
 }
 
 // merged: the same request came another way (section 8.2.2.2).

@@ -30,55 +30,53 @@ func (p *progress) end() {
 	}
 }
 
-// ring tells the peer that its invitation is there: by 183 with an early session
-// where that is wanted and the peer knows how, else by 180.
-func (s *Session) ring(tx *sip.ServerTx, wanted bool) {
+// ring makes ready to tell the peer that its invitation is there: by 183 with an
+// early session where that is wanted and the peer knows how, else by 180. tell does
+// it, once the session can be found.
+func (s *Session) ring(tx *sip.ServerTx, d *dialog.Dialog, wanted bool) (tell func(), err error) {
 	c, req := s.client, tx.Request()
 	status, state := 180, "ringing"
 	var contentType string
 	var body []byte
 	p := &progress{acked: make(chan struct{})}
-	if wanted {
-		var err error
-		if contentType, body, err = s.foreword(p); err == nil {
-			status, state = 183, "early"
-		} else {
-			c.log.Warn("no early session", "peer", s.peer, "error", err)
-		}
-	}
-	res := message.NewResponse(req, status, "", s.d.Local)
-	message.Add(res, "Contact", message.Address{URI: c.contact()}.String())
-	message.Add(res, "Allow", allowed)
-	message.Add(res, "Supported", supported)
-	if body != nil {
-		message.SetBody(res, contentType, body)
-	}
-	var err error
 	p.reliable, err = dialog.NewReliable(req, dialog.ReliableConfig{
 		T1: cmp.Or(c.cfg.Timers.T1, sip.DefaultTimers.T1), Clock: c.clock,
 		Send:    func(res *message.Response) { s.respond(tx, res) },
 		Expired: func() { s.refuse(504, "no PRACK") },
 	})
 	if err != nil {
-		s.refuse(statusOf(err), err.Error())
-		return
+		return nil, err
+	}
+	if wanted {
+		if contentType, body, err = s.foreword(p); err == nil {
+			status, state = 183, "early"
+		} else {
+			c.log.Warn("no early session", "peer", s.peer, "error", err)
+		}
+	}
+	res := message.NewResponse(req, status, "", d.Local)
+	message.Add(res, "Contact", message.Address{URI: c.contact()}.String())
+	message.Add(res, "Allow", allowed)
+	message.Add(res, "Supported", supported)
+	if body != nil {
+		message.SetBody(res, contentType, body)
 	}
 	reliably := status == 183 || message.HasToken(req, "Require", reliable)
-	s.mu.Lock()
 	s.told, s.early = true, status == 183
 	if reliably {
 		s.progress = p
 	}
 	s.giveUp = c.clock.AfterFunc(ringTime, func() { s.refuse(480, "nobody answered") })
-	s.mu.Unlock()
-	c.emit(Event{Type: "session", Peer: s.peer, State: state})
-	switch {
-	case reliably && s.offer == nil: // it would have to hold our offer (section 5); nothing says that it must be sent
-	case reliably:
-		p.reliable.Send(res)
-	default:
-		s.respond(tx, res)
-	}
+	return func() {
+		c.emit(Event{Type: "session", Peer: s.peer, State: state})
+		switch {
+		case reliably && s.offer == nil: // it would have to hold our offer (section 5); nothing says that it must be sent
+		case reliably:
+			p.reliable.Send(res)
+		default:
+			s.respond(tx, res)
+		}
+	}, nil
 }
 
 // foreword is the body of a 183: the answer to the peer's offer, and an offer of

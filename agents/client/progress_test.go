@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -331,5 +332,35 @@ func TestWhoGetsAnEarlySession(t *testing.T) {
 			f.ask(bob, r.request("BYE", ok))
 			bob.next("closed")
 		})
+	}
+}
+
+// An invitation may be declined as soon as it can be found, before the peer has
+// been told that it rings.
+func TestDeclinedAtOnce(t *testing.T) {
+	f := newFar(t)
+	bob := earlyDevice(t, f, nil)
+	for range 50 {
+		declined := make(chan error, 1)
+		go func() {
+			all := bob.Sessions()
+			for ; len(all) == 0; all = bob.Sessions() {
+				runtime.Gosched()
+			}
+			declined <- all[0].Decline(timeout(t), 603)
+		}()
+		r := f.rings(bob, offer, "Supported", knowing)
+		res := within(t, r.heard, "183 or 603")
+		if res.StatusCode == 183 {
+			res = r.answered(603)
+		}
+		if err := <-declined; err != nil || res.StatusCode != 603 {
+			t.Errorf("%v, heard %d", err, res.StatusCode)
+		}
+		for within(t, bob.events, "closed").Type != "closed" {
+		}
+	}
+	if n := len(bob.Sessions()); n != 0 {
+		t.Errorf("%d sessions are left", n)
 	}
 }
