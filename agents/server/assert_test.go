@@ -33,15 +33,15 @@ func TestForWhomAPeerSpeaks(t *testing.T) {
 		{rooted("server-a"), "a", message.MESSAGE, "bob@serverb.example.com", "ann", 200},
 		{rooted("server-a"), "a", message.MESSAGE, "bob@serverb.example.com", "cleo", 403},
 		{rooted("server-a"), "a", message.INVITE, "bob@serverb.example.com", "bob", 403},
-		{rooted("server-a"), "a", message.SUBSCRIBE, "bob@serverb.example.com", "bob", 403},
+		{rooted("server-a"), "a", message.SUBSCRIBE, "bob@serverb.example.com", "bob", 480},
 		// A child speaks for its own users, also to the root.
 		{rooted("server-b"), "a", message.MESSAGE, "alice@example.com", "ann", 200},
 		{rooted("server-b"), "a", message.MESSAGE, "alice@example.com", "bob", 403},
 		{rooted("server-b"), "a", message.INVITE, "alice@serverb.example.com", "cleo", 403},
-		{rooted("server-b"), "a", message.SUBSCRIBE, "alice@serverb.example.com", "cleo", 403},
+		{rooted("server-b"), "a", message.SUBSCRIBE, "alice@serverb.example.com", "cleo", 480},
 		// One that does not serve her gets no own share, and so nothing in her name.
 		{rooted("server-b"), "c", message.MESSAGE, "alice@example.com", "cleo", 200},
-		{rooted("server-b"), "c", message.SUBSCRIBE, "alice@serverb.example.com", "alice", 403},
+		{rooted("server-b"), "c", message.SUBSCRIBE, "alice@serverb.example.com", "alice", 480},
 		{rooted("server-a"), "c", message.MESSAGE, "alice@serverb.example.com", "alice", 403},
 		// Among peers any server may act as root, for what its own users send.
 		{peers("server-a", "server-b"), "a", message.INVITE, "alice@serverb.example.com", "ann", 200},
@@ -49,7 +49,7 @@ func TestForWhomAPeerSpeaks(t *testing.T) {
 		{peers("server-a", "server-b"), "c", message.INVITE, "alice@serverb.example.com", "cleo", 200},
 		{peers("server-a", "server-b"), "c", message.INVITE, "alice@serverb.example.com", "bob", 403},
 		{peers("server-a", "server-b"), "c", message.SUBSCRIBE, "alice@serverb.example.com", "alice", 200},
-		{peers("server-a", "server-b"), "c", message.SUBSCRIBE, "alice@example.com", "alice", 403},
+		{peers("server-a", "server-b"), "c", message.SUBSCRIBE, "alice@example.com", "alice", 480},
 		{peers("server-a", "server-b"), "c", message.MESSAGE, "alice@serverb.example.com", "alice", 403},
 		{peers("server-a", "server-b"), "c", message.INVITE, "alice@serverb.example.com", "alice", 403},
 	} {

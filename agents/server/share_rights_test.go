@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -97,4 +98,37 @@ func TestAServerThatLags(t *testing.T) {
 		}
 		return e.Body != ""
 	})
+}
+
+// TestAWatcherBehindAServerThatLags: a server that takes a user to be another's alone
+// passes a watcher on in server form, who is no server to be shown an own share.
+func TestAWatcherBehindAServerThatLags(t *testing.T) {
+	for _, place := range []routing.Place{peers("server-a", "server-c"), hierarchy("server-a", "server-a", "server-c"), hierarchy("server-c", "server-a", "server-c")} {
+		b := unionOf(t, routing.Place{Model: routing.Partitioned, Servers: []string{"server-a"}})
+		change := b.change
+		b.change = func(c *server.Config) {
+			change(c)
+			c.Clock, c.Synchronised = clock.NewManual(time.Now()), true
+		}
+		b.stops["b"]()
+		b.start("b")
+		if err := b.directory.Assign(t.Context(), "alice@example.com", place); err != nil {
+			t.Fatal(err)
+		}
+		pc, _ := b.device("alice", "a")
+		phone, _ := b.device("alice", "c")
+		publishes(t, pc, "", documentOf("alice", "pc", "open", ""))
+		publishes(t, phone, "", documentOf("alice", "phone", "open", ""))
+		bob, heard := b.device("bob", "b")
+		_, err := bob.Subscribe(timeout(t), "alice", client.SubscribeOptions{Expires: time.Hour})
+		if refused := (*client.RefusedError)(nil); errors.As(err, &refused) && refused.Status() == 480 && place.Root == "server-c" {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := await(t, heard, "all of her", func(e client.Event) bool { return e.Body != "" }); !shows("pc=open", "phone=open")(e) || strings.Contains(e.Body, "source") {
+			t.Errorf("%s: shown\n%s", place, e.Body)
+		}
+	}
 }

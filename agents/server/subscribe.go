@@ -49,7 +49,7 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 		return
 	}
 	if sender.User == "" {
-		s.reply(tx, 403) // a peer asks for somebody it may not speak for
+		s.reply(tx, mayNotSpeak)
 		return
 	}
 	ask, err := s.ask(tx, sender, where.User)
@@ -57,11 +57,41 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 		s.refuse(tx, err)
 		return
 	}
-	if len(where.Targets) == 1 && where.Targets[0].Kind == routing.OwnShare && where.Model.Unioned() {
-		ask.View = presence.Own
+	switch ask.View, err = s.view(ctx, req, sender.Peer, where); {
+	case err != nil:
+		s.refuse(tx, err)
+		return
+	case ask.View == "":
+		s.reply(tx, mayNotSpeak)
+		return
 	}
 	s.notifier.Subscribe(tx, ask)
 }
+
+// view is what a SUBSCRIBE asks for; "": what is not to be had here. In server form
+// it is our own share, unless a watcher is behind it (a Record-Route says so): then
+// the server that passed it on takes the user to be ours alone, and we know better.
+// One of the two is behind the directory; what they make of it must last.
+func (s *Server) view(ctx context.Context, req *message.Request, peer string, where im.Where) (string, error) {
+	form := peer != "" && !s.domains(req.Recipient)
+	share := form || where.Targets[0].Kind == routing.OwnShare && where.Model.Unioned()
+	switch watched := message.Has(req, "Record-Route"); {
+	case !share || form && watched && !where.Model.Unioned():
+		return presence.Composed, nil
+	case !watched:
+		return presence.Own, nil
+	}
+	place, err := s.locate.Place(ctx, where.User)
+	if err != nil || !s.composes(place) {
+		return "", err
+	}
+	return presence.Composed, nil
+}
+
+// mayNotSpeak answers a SUBSCRIBE of a peer for a user whom it may not speak for. One
+// of the two may be behind the directory, and 403 would be the presentity's word on
+// the watcher, which ends what she watches.
+const mayNotSpeak = 480
 
 // ask is a sender's SUBSCRIBE about a user as the notifier takes it.
 func (s *Server) ask(tx *sip.ServerTx, sender im.Sender, user string) (event.Ask, error) {

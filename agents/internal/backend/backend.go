@@ -126,6 +126,8 @@ func (b *Backend) Need(presentity string, needs []Need) {
 			h = &held{b: b, presentity: presentity, need: n}
 			all[n] = h
 			h.ask()
+		} else if h.watch == nil && h.again != nil && b.lags() { // it refused what it may know better now
+			h.arm(&h.again, b.cfg.Lag, h.ask)
 		}
 		h.stop(&h.linger)
 	}

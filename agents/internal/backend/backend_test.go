@@ -212,7 +212,7 @@ func TestOneWhoWasAgreedOnceAndIsUndecidedNow(t *testing.T) {
 // TestARefusalMayComeOfAnOlderDirectory: right after a change another server may
 // not know yet what is asked of it, and is asked again before that counts.
 func TestARefusalMayComeOfAnOlderDirectory(t *testing.T) {
-	for status, told := range map[int]string{403: "denied", 404: "away"} {
+	for status, told := range map[int]string{480: "undecided", 404: "away"} {
 		b := newBed(t)
 		b.pass(time.Hour)
 		b.Changed()

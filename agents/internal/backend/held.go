@@ -60,9 +60,8 @@ func (h *held) on(w *event.Watch, u event.Update) {
 	case u.Notified && u.State != event.StateTerminated:
 		h.stop(&h.grace)
 		h.notified(u)
-	case !h.doubted && (u.Status == 403 || u.Status == 404) && h.b.lags():
-		h.doubted = true
-		h.arm(&h.again, h.b.cfg.Lag, h.ask)
+	case (u.Status == 404 || u.Status == 480) && (h.again != nil || !h.doubted && h.b.lags()):
+		h.doubt()
 	case u.Notified && u.Reason == "rejected", u.Status == 403, u.Status == 603:
 		h.b.cfg.Log.Info("another server denies its share", "presentity", h.presentity, "server", h.need.Server, "watcher", h.need.Watcher, "status", u.Status)
 		h.stop(&h.grace)
@@ -78,6 +77,21 @@ func (h *held) on(w *event.Watch, u event.Update) {
 		h.b.cfg.Log.Warn("another server cannot be reached: its share stays for a while", "presentity", h.presentity, "server", h.need.Server, "grace", h.b.cfg.Grace, "error", u.Err)
 		h.arm(&h.grace, h.b.cfg.Grace, h.gone)
 	}
+}
+
+// doubt has a server asked once more that may not know yet what the directory says.
+func (h *held) doubt() {
+	h.doubted = true
+	if h.again != nil {
+		return
+	}
+	h.arm(&h.again, h.b.cfg.Lag, func() {
+		if h.watch == nil {
+			h.ask()
+		} else {
+			h.watch.Refresh()
+		}
+	})
 }
 
 // notified is a NOTIFY that leaves the subscription as it is.
