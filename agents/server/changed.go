@@ -94,7 +94,13 @@ func (s *Server) hold(aor string) {
 			s.presence.Drop(scheme+aor, presence.Own)
 		}
 	case !composes: // her whole is to be had elsewhere now
-		s.presence.Refer(scheme + aor)
+		s.presence.Refer(scheme+aor, nil)
+	}
+	if place.Model == routing.Peer { // each watcher's own server shows her
+		s.presence.Refer(scheme+aor, func(peer string) bool {
+			_, err := s.locate.Server(ctx, peer)
+			return err == nil && peer != s.cfg.Name
+		})
 	}
 	s.presence.Withhold(scheme+aor, func(peer string) bool {
 		why, err := s.showsShare(ctx, peer, aor, s.self.Identity, 0)

@@ -82,7 +82,7 @@ func (s *Server) view(ctx context.Context, req *message.Request, peer string, wh
 		return presence.Own, nil
 	}
 	place, err := s.locate.Place(ctx, where.User)
-	if err != nil || !s.composes(place) {
+	if err != nil || place.Root != s.cfg.Name { // among peers her own server shows her
 		return "", err
 	}
 	return presence.Composed, nil

@@ -27,12 +27,14 @@ func (p *Presence) Drop(presentity, view string) {
 	})
 }
 
-// Refer ends the subscriptions to a presentity's composed view, which is to be had
-// elsewhere now: watchers subscribe anew (RFC 6665 section 4.1.3). It returns at
-// once.
-func (p *Presence) Refer(presentity string) {
+// Refer ends the subscriptions to a presentity's composed view by way of the peers
+// that match, nil for all: it is to be had elsewhere now, and watchers subscribe
+// anew (RFC 6665 section 4.1.3). It returns at once.
+func (p *Presence) Refer(presentity string, match func(peer string) bool) {
 	p.cfg.Lanes.Do(presentity, func() {
-		p.notifier.Terminate(presentity, "deactivated", 0, func(s *event.Subscription) bool { return s.View() == Composed })
+		p.notifier.Terminate(presentity, "deactivated", 0, func(s *event.Subscription) bool {
+			return s.View() == Composed && (match == nil || match(s.Peer()))
+		})
 	})
 }
 
