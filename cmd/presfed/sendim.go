@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -28,8 +30,8 @@ func newSendIMCmd(con *console, run func(context.Context, sendIMOptions) error) 
 		Short: "Send an instant message through a SIP server, ours or not",
 		Long: `Sends TEXT, or standard input where there is none, in an MSRP session (RFC
 4975): INVITE, SEND in chunks, and BYE when all of it has arrived. Devices that
-can, show TEXT by an early session (RFC 3959) before one of them is answered; when
-nobody answers within --timeout, the exit code is 4 all the same. With --page it
+can, show it by an early session (RFC 3959) before one of them is answered, if it is
+text of at most 64 KiB; when nobody answers within --timeout, the exit code is 4 all the same. With --page it
 goes as one MESSAGE request (RFC 3428), at most 64 KiB. What is long needs a
 longer --timeout.
 
@@ -70,12 +72,12 @@ func runSendIM(ctx context.Context, opts sendIMOptions) error {
 			return c.Page(ctx, opts.target, opts.contentType, body)
 		})
 	}
+	first, body, err := opts.first()
+	if err != nil {
+		return err
+	}
 	outer := ctx
 	return withDevice(ctx, opts.con, opts.device, printEvents(opts.con), func(ctx context.Context, c *client.Client) error {
-		first, body := opts.text, opts.con.in
-		if opts.contentType != "text/plain" && first != "" { // not what a session begins with
-			first, body = "", strings.NewReader(first)
-		}
 		session, err := c.IM(ctx, opts.target, first)
 		if err != nil {
 			return err
@@ -93,4 +95,28 @@ func runSendIM(ctx context.Context, opts sendIMOptions) error {
 		}
 		return session.Close(ctx)
 	})
+}
+
+// maxFirst bounds what is read before the call so that it can be shown early, in
+// bytes.
+const maxFirst = 64 << 10
+
+// first is what a session begins with, "" for nothing, and where else what is to
+// be sent comes from. Text of standard input is a first message as well if it is
+// not long.
+func (opts sendIMOptions) first() (text string, rest io.Reader, err error) {
+	switch {
+	case opts.contentType != "text/plain" && opts.text != "": // not what a session begins with
+		return "", strings.NewReader(opts.text), nil
+	case opts.contentType != "text/plain" || opts.text != "" || opts.chat || opts.device.dryRun:
+		return opts.text, opts.con.in, nil
+	}
+	read, err := io.ReadAll(io.LimitReader(opts.con.in, maxFirst+1))
+	if err != nil {
+		return "", nil, err
+	}
+	if len(read) > maxFirst || !utf8.Valid(read) {
+		return "", io.MultiReader(bytes.NewReader(read), opts.con.in), nil
+	}
+	return string(read), strings.NewReader(""), nil
 }

@@ -46,9 +46,10 @@ func TestSendIM(t *testing.T) {
 }
 
 // What is shown early and answered by nobody was not answered: exit code 4. It
-// is answered: 0; interrupted: 130. The text is shown once in any case.
+// is answered: 0; interrupted: 130. The text is shown once in any case, also if it
+// comes from standard input.
 func TestSendIMEarly(t *testing.T) {
-	for _, ends := range []string{"answered", "time is up", "interrupted"} {
+	for _, ends := range []string{"answered", "from standard input", "time is up", "interrupted"} {
 		heard := make(chan client.Event, 10)
 		bob, err := client.New(client.Config{Name: "bob-pc", User: "bob@example.com", Answer: client.AnswerEarly, OnEvent: func(e client.Event) {
 			if e.Type == "im" || e.Type == "closed" {
@@ -62,20 +63,24 @@ func TestSendIMEarly(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); bob.Run(ctx) }()
 		var out strings.Builder
-		con := newConsole(strings.NewReader(""), &out, &out, func(string) (string, bool) { return "", false })
+		input, text := "", []string{"R u there"}
+		if ends == "from standard input" {
+			input, text = text[0], nil
+		}
+		con := newConsole(strings.NewReader(input), &out, &out, func(string) (string, bool) { return "", false })
 		code := make(chan int, 1)
 		wait := map[bool]string{true: "1s", false: "20s"}[ends == "time is up"]
 		typing, interrupt := context.WithCancel(t.Context())
 		go func() {
-			code <- execute(typing, []string{"send-im", "bob", "R u there", "--user", "alice@example.com",
-				"--server", "tcp:" + bob.Addr("TCP").String(), "--timeout", wait}, con)
+			code <- execute(typing, append([]string{"send-im", "bob", "--user", "alice@example.com",
+				"--server", "tcp:" + bob.Addr("TCP").String(), "--timeout", wait}, text...), con)
 		}()
 		if e := <-heard; e.Text != "R u there" || e.State != "early" {
 			t.Errorf("%+v", e)
 		}
 		want, says := exitTimeout, "nobody has answered yet within 1s"
 		switch ends {
-		case "answered":
+		case "answered", "from standard input":
 			want, says = exitDone, "state=established"
 			if err := bob.Sessions()[0].Accept(t.Context()); err != nil {
 				t.Error(err)
