@@ -541,3 +541,21 @@ func TestMovedIntoAndOutOfAUnion(t *testing.T) {
 		t.Errorf("ended with %s", e.Reason)
 	}
 }
+
+// TestARootOnlyActsForItsOwn: where every server acts as root, watchers at others
+// are to ask their own, who alone may speak for them.
+func TestARootOnlyActsForItsOwn(t *testing.T) {
+	b := unionOf(t, hierarchy("server-b", "server-a", "server-b"))
+	_, far := b.watches("cleo", "c")
+	_, near := b.watches("bob", "b")
+	absent := func(e client.Event) bool { return e.Body != "" }
+	await(t, far, "her", absent)
+	await(t, near, "her", absent)
+	if err := b.directory.Assign(t.Context(), "alice@example.com", peers("server-a", "server-b")); err != nil {
+		t.Fatal(err)
+	}
+	await(t, far, "where to ask", ended("deactivated"))
+	phone, _ := b.device("alice", "a")
+	publishes(t, phone, "", documentOf("alice", "phone", "open", ""))
+	await(t, near, "her phone", shows("phone=open"))
+}

@@ -129,6 +129,9 @@ func (b *Backend) Need(presentity string, needs []Need) {
 		} else if h.watch == nil && h.again != nil && b.lags() { // it refused what it may know better now
 			h.arm(&h.again, b.cfg.Lag, h.ask)
 		}
+		if h.linger != nil && h.grace != nil { // it was let go of with what it showed last: that is old by now
+			h.gone()
+		}
 		h.stop(&h.linger)
 	}
 	for n, h := range all {

@@ -249,3 +249,25 @@ func TestARefusalCounts(t *testing.T) {
 		b.hears(told)
 	}
 }
+
+// What was let go of while its server could not be reached is old when it is
+// needed again.
+func TestNeededAgainWhileItIsAway(t *testing.T) {
+	b := newBed(t)
+	n := Need{Server: "server-b"}
+	b.need(n)
+	a := b.next()
+	a.answer(200, "Expires", "3600")
+	a.notifies("active;expires=3600", document(1))
+	b.hears("agreed 1")
+	a.notifies("terminated;reason=probation;retry-after=10", "")
+	b.hears() // it stays for a while
+	b.need()
+	b.need(n)
+	b.hears("away")
+	b.pass(10 * time.Second)
+	a = b.next()
+	a.answer(200, "Expires", "3600")
+	a.notifies("active;expires=3600", document(2))
+	b.hears("agreed 2")
+}

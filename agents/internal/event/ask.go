@@ -17,8 +17,11 @@ func (w *Watch) ask() {
 		return
 	}
 	if w.want.Peer != "" && !w.bold && w.s.isDown(w.want.Peer) {
-		if w.ending {
+		switch {
+		case w.ending:
 			w.finish(Update{})
+		case w.rec.RemoteTag == "": // it has not heard of it
+			w.stall(fmt.Errorf("%s cannot be reached: %w", w.want.Peer, sip.ErrTransport))
 		}
 		return // until it is up
 	}

@@ -111,3 +111,20 @@ func TestALateNotifyIsNoSignOfLife(t *testing.T) {
 	w.update("active  late")
 	answer(w.far.next(), 200, "Expires", "600")
 }
+
+// Who asks for something at a peer that is known to be down hears of it at once.
+func TestAPeerThatIsKnownToBeDown(t *testing.T) {
+	w := setUp(t)
+	watch, f := w.established()
+	w.settle()
+	w.s.cfg.Lanes.Do(watch.key, func() { w.s.lost(watch, errors.New("the connection has gone")) })
+	w.update("error again 5s")
+	w.s.Subscribe(w.want(), w.hear)
+	w.update("error again 5s")
+	w.far.quiet()
+	f.want(200, "active;expires=600", "there")
+	w.update("active  there")
+	for range 2 { // both ask: one goes on, one begins
+		answer(w.far.next(), 200, "Expires", "600")
+	}
+}
