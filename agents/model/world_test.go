@@ -113,7 +113,6 @@ type watch struct {
 	last  client.Event   // the latest
 	steps int            // since she was settled last
 	from  int            // the stamp when she was: what was gone by then stays so
-	alone bool           // nothing could reach her since the last settling
 }
 
 func (w *watch) String() string {

@@ -106,7 +106,9 @@ func TestBySchema(t *testing.T) {
 	}
 	for name, list := range lists {
 		list.URI = "sip:alice@example.com" // any URI will do, but it has to be one
+		list.Resources = slices.Clone(list.Resources) // the others' tests have theirs
 		for i := range list.Resources {
+			list.Resources[i].Instances = slices.Clone(list.Resources[i].Instances)
 			for k := range list.Resources[i].Instances {
 				list.Resources[i].Instances[k].cid = "c"
 			}
