@@ -105,7 +105,7 @@ func TestBySchema(t *testing.T) {
 		t.Skip("NOT TESTED: what xmllint says of our documents: it is not installed (Debian: libxml2-utils)")
 	}
 	for name, list := range lists {
-		list.URI = "sip:alice@example.com" // any URI will do, but it has to be one
+		list.URI = "sip:alice@example.com"            // any URI will do, but it has to be one
 		list.Resources = slices.Clone(list.Resources) // the others' tests have theirs
 		for i := range list.Resources {
 			list.Resources[i].Instances = slices.Clone(list.Resources[i].Instances)
