@@ -160,8 +160,24 @@ func TestTheAnswerIsInTheReliableResponse(t *testing.T) {
 			if _, err := pc.main.Send(timeout(t), "text/plain", strings.NewReader("here"), msrp.SendOptions{}); err != nil {
 				t.Fatal(err)
 			}
-			alice.next("im")
-			f.hangUp(alice, s)
+			if e := alice.next("im"); e.State != "established" {
+				t.Errorf("%+v", e)
+			}
+			// What comes before the answer to the BYE is no early message either.
+			done := make(chan error, 1)
+			go func() { done <- s.Close(timeout(t)) }()
+			bye := f.asked("BYE")
+			if _, err := pc.main.Send(timeout(t), "text/plain", strings.NewReader("wait"), msrp.SendOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if e := alice.next("im"); e.State != "established" {
+				t.Errorf("%+v", e)
+			}
+			f.answer(bye, 200, "", "")
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			alice.next("closed")
 			if len(pc.main.got) > 0 || len(pc.early.got) > 0 {
 				t.Error("the first message came again")
 			}

@@ -6,13 +6,15 @@ import (
 	"presfed/agents/internal/msrp"
 )
 
-func (s *Session) received(m msrp.Message) { s.tell(m, "") }
-
-// tell tells of a message that came, and where it was saved.
-func (s *Session) tell(m msrp.Message, file string) {
-	state, again := s.hears(m)
-	if again {
+// tell tells of a message that came, by an early session or the established one,
+// and where it was saved.
+func (s *Session) tell(m msrp.Message, early bool, file string) {
+	if s.again(m) {
 		return
+	}
+	state := "established"
+	if early {
+		state = "early"
 	}
 	e := Event{Type: "im", From: s.peer, Via: "session", State: state, ContentType: m.ContentType, Size: m.Size, File: file}
 	if kind, _, _ := strings.Cut(m.ContentType, "/"); strings.EqualFold(kind, "text") {
@@ -21,23 +23,19 @@ func (s *Session) tell(m msrp.Message, file string) {
 	s.client.emit(e)
 }
 
-// hears says in which state of the session a message came, and whether it came
-// before: one that was shown early is not shown again when its sender, who did
-// not know, sends it on the established session.
-func (s *Session) hears(m msrp.Message) (state string, again bool) {
+// again says whether a message came before: one that was shown early is not shown
+// again when its sender, who did not know, sends it on the established session.
+func (s *Session) again(m msrp.Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == established {
-		return "established", m.Duplicate || s.heard[m.ID]
-	}
-	if s.heard == nil {
-		s.heard = map[string]bool{}
-	}
-	again = m.Duplicate || s.heard[m.ID]
-	if len(s.heard) < maxHeard {
+	again := m.Duplicate || s.heard[m.ID]
+	if s.state < established && len(s.heard) < maxHeard {
+		if s.heard == nil {
+			s.heard = map[string]bool{}
+		}
 		s.heard[m.ID] = true
 	}
-	return "early", again
+	return again
 }
 
 // maxHeard bounds the Message-IDs that are remembered.

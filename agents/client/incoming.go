@@ -16,11 +16,11 @@ const inMemory = 1 << 20
 
 // incoming decides what becomes of a message that begins: one that is small is
 // assembled in memory (nil).
-func (s *Session) incoming(in msrp.Incoming) (msrp.Sink, error) {
+func (s *Session) incoming(in msrp.Incoming, early bool) (msrp.Sink, error) {
 	if in.Size != msrp.Unknown && in.Size <= inMemory {
 		return nil, nil
 	}
-	l := &large{session: s, info: in}
+	l := &large{session: s, early: early, info: in}
 	if dir := s.client.cfg.Save; dir != "" && !in.Duplicate {
 		var err error
 		if l.file, err = os.CreateTemp(dir, "im-*.part"); err != nil {
@@ -35,6 +35,7 @@ func (s *Session) incoming(in msrp.Incoming) (msrp.Sink, error) {
 // all of it into a file where one is wanted.
 type large struct {
 	session *Session
+	early   bool // it comes by an early session
 	info    msrp.Incoming
 	file    *os.File // nil: it is not kept
 
@@ -92,5 +93,5 @@ func (l *large) End(err error) {
 	if l.size <= inMemory {
 		m.Body = l.head
 	}
-	l.session.tell(m, path)
+	l.session.tell(m, l.early, path)
 }

@@ -65,7 +65,12 @@ func (c *Client) newMedia(at *msrp.Endpoint, s *Session) (*msrp.Session, error) 
 	if len(types) == 0 {
 		types = []string{textPlain}
 	}
-	return at.NewSession(msrp.SessionConfig{User: c.aor.User, AcceptTypes: types, Accept: s.incoming, OnMessage: s.received})
+	early := at == c.early
+	return at.NewSession(msrp.SessionConfig{
+		User: c.aor.User, AcceptTypes: types,
+		Accept:    func(in msrp.Incoming) (msrp.Sink, error) { return s.incoming(in, early) },
+		OnMessage: func(m msrp.Message) { s.tell(m, early, "") },
+	})
 }
 
 // Peer is the address of record of the other end.
