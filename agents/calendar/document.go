@@ -41,8 +41,8 @@ func ParseActivities(names []string) ([]string, error) {
 }
 
 func (s Style) note(o ical.Occurrence) string {
-	if s.Summaries && !o.Private && o.Summary != "" {
-		return o.Summary
+	if summary := strings.TrimSpace(o.Summary); s.Summaries && !o.Private && summary != "" {
+		return summary
 	}
 	return cmp.Or(s.Note, DefaultNote)
 }

@@ -40,7 +40,7 @@ func (r *reader) event(p *part) (e *event, warnings []Warning) {
 		return nil, []Warning{*w}
 	}
 	e = &event{
-		line: p.number, uid: props.text("UID"), summary: props.text("SUMMARY"),
+		line: p.number, uid: strings.TrimSpace(props.text("UID")), summary: props.text("SUMMARY"),
 		transparent: props.word("TRANSP") == "TRANSPARENT", cancelled: props.word("STATUS") == "CANCELLED",
 	}
 	class := props.word("CLASS")

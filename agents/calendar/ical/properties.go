@@ -99,5 +99,5 @@ func (p properties) text(name string) string {
 	if err != nil {
 		s = prop.Value
 	}
-	return strings.ToValidUTF8(strings.TrimSpace(s), "\uFFFD")
+	return strings.ToValidUTF8(s, "\uFFFD")
 }

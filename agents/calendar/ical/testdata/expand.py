@@ -39,5 +39,5 @@ for number, (name, begin, end) in enumerate(questions):
         if not (first < end.timestamp() and (last > begin.timestamp() or first == last >= begin.timestamp())):
             continue
         days = not isinstance(start, datetime.datetime)
-        summary = str(event.get("SUMMARY", "")).strip()
+        summary = str(event.get("SUMMARY", ""))
         print(number, first, last, str(days).lower(), summary, sep="\t")
