@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -81,13 +82,17 @@ func (d *dav) discover(ctx context.Context, w *web) ([]*url.URL, error) {
 			return found, nil
 		}
 	}
+	var unreached *url.Error
 	switch {
 	case err == nil:
-		return nil, fmt.Errorf("%s: the server has no calendar for this user", w)
+		return nil, fmt.Errorf("%s: %w for this user", w, ErrNoCalendar)
 	case strings.Contains(err.Error(), "401 "), strings.Contains(err.Error(), "unauthenticated"):
 		return nil, fmt.Errorf("%s: %w: %w", w, ErrUnauthorized, err)
+	case errors.As(err, &unreached):
+		return nil, fmt.Errorf("%s: %w", w, err)
 	}
-	return nil, fmt.Errorf("%s: no calendar was found: %w", w, err)
+	what, _, _ := strings.Cut(err.Error(), "\n") // a page for people may follow
+	return nil, fmt.Errorf("%s: %w: %s", w, ErrNoCalendar, what)
 }
 
 // calendarsAt are the calendars of events at a path and directly below it.

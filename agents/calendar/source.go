@@ -42,6 +42,7 @@ type Access struct {
 var (
 	ErrUnauthorized = errors.New("the calendar server does not accept the credentials, or wants some")
 	ErrStatus       = errors.New("the calendar server refuses")
+	ErrNoCalendar   = errors.New("the server has no calendar")
 	ErrSecret       = errors.New("a password in a URL is seen by everybody on the machine")
 )
 

@@ -4,7 +4,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -44,6 +47,13 @@ func (o *webOptions) access(con *console) (a calendar.Access, err error) {
 	} else {
 		a.Password, _ = con.lookup("PRESFED_CALENDAR_PASSWORD")
 	}
+	keyLog, _ := con.lookup("SSLKEYLOGFILE")
+	if o.authority == "" && keyLog == "" {
+		return a, nil
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{}
+	a.Client = &http.Client{Transport: transport}
 	if o.authority != "" {
 		pem, err := os.ReadFile(o.authority)
 		if err != nil {
@@ -53,11 +63,12 @@ func (o *webOptions) access(con *console) (a calendar.Access, err error) {
 		if !roots.AppendCertsFromPEM(pem) {
 			return a, usage("a PEM file with a certificate", "--calendar-authority %s holds none", o.authority)
 		}
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
-		a.Client = &http.Client{Transport: transport}
+		transport.TLSClientConfig.RootCAs = roots
 	}
-	return a, nil
+	if keyLog != "" { // open as long as the program runs
+		transport.TLSClientConfig.KeyLogWriter, err = os.OpenFile(keyLog, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	}
+	return a, err
 }
 
 // userFeed is a user and where her calendars are.
@@ -105,6 +116,7 @@ func (o *calendarOptions) feeds() (out []userFeed, err error) {
 // sourceFailure gives what is wrong with a source its exit code; nil where it is
 // something else.
 func sourceFailure(err error) error {
+	var unreached *url.Error
 	switch {
 	case errors.Is(err, calendar.ErrUnauthorized):
 		return fail(exitAuth, err, "--calendar-user, and --calendar-password-file or PRESFED_CALENDAR_PASSWORD")
@@ -114,10 +126,29 @@ func sourceFailure(err error) error {
 		return fail(exitUsage, err, "an iCalendar file begins with BEGIN:VCALENDAR")
 	case errors.Is(err, ical.ErrTooLarge):
 		return fail(exitUsage, err, "ask for a shorter time, or split the calendar")
-	case errors.Is(err, calendar.ErrStatus):
-		return fail(exitUsage, err, "is this the URL of a calendar, or of a CalDAV server?")
+	case errors.Is(err, calendar.ErrStatus), errors.Is(err, calendar.ErrNoCalendar):
+		return fail(exitUsage, err, whichURL)
+	case errors.As(err, &unreached):
+		return unreachedFailure(err)
 	case errors.Is(err, os.ErrNotExist):
 		return fail(exitUsage, err, "name an .ics file, a folder of them, or a URL")
 	}
 	return nil
+}
+
+const whichURL = "is this the URL of a calendar, or of a CalDAV server?"
+
+// unreachedFailure is for a URL that nothing came from.
+func unreachedFailure(err error) error {
+	var unknown *net.DNSError
+	var link *net.OpError
+	switch {
+	case isTLS(err):
+		return fail(exitAuth, err, "does it speak TLS, with a certificate that --calendar-authority vouches for?")
+	case errors.As(err, &unknown) && unknown.IsNotFound:
+		return fail(exitUsage, err, "is the host's name right?")
+	case isTimeout(err), errors.As(err, &link), errors.Is(err, io.EOF):
+		return fail(exitTimeout, err, "does a calendar server listen there, for http or for https?")
+	}
+	return fail(exitUsage, err, whichURL)
 }
