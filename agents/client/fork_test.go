@@ -275,7 +275,9 @@ func TestACallThatNobodyAnswers(t *testing.T) {
 					t.Error(err)
 				}
 			} else {
-				manual.Advance(5 * time.Minute)
+				// Not past the time that the INVITE has once its CANCEL is out (RFC
+				// 3261 section 9.1), which may be as soon as the call's is up.
+				manual.Advance(201 * time.Second)
 				if e := alice.next("failed"); !strings.Contains(e.Reason, "nobody has answered") {
 					t.Errorf("%+v", e)
 				}

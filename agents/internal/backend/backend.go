@@ -126,16 +126,16 @@ func (b *Backend) Need(presentity string, needs []Need) {
 			h = &held{b: b, presentity: presentity, need: n}
 			all[n] = h
 			h.ask()
-		} else if h.watch == nil && h.again != nil && b.lags() { // it refused what it may know better now
+		} else if h.watch == nil && h.again.On() && b.lags() { // it refused what it may know better now
 			h.arm(&h.again, b.cfg.Lag, h.ask)
 		}
-		if h.linger != nil && h.grace != nil { // it was let go of with what it showed last: that is old by now
+		if h.linger.On() && h.grace.On() { // it was let go of with what it showed last: that is old by now
 			h.gone()
 		}
-		h.stop(&h.linger)
+		h.linger.Stop()
 	}
 	for n, h := range all {
-		if !needed[n] && h.linger == nil {
+		if !needed[n] && !h.linger.On() {
 			h.arm(&h.linger, b.cfg.Linger, h.end)
 		}
 	}

@@ -3,7 +3,6 @@ package backend
 import (
 	"time"
 
-	"presfed/agents/internal/clock"
 	"presfed/agents/internal/event"
 	"presfed/pidf"
 )
@@ -19,9 +18,9 @@ type held struct {
 	doubted    bool         // a refusal was not believed, once
 	over       bool
 
-	grace  clock.Timer // until the share of a server that is away goes
-	linger clock.Timer // until it ends, since nobody needs it
-	again  clock.Timer // until a server that refused is asked again
+	grace  event.Alarm // until the share of a server that is away goes
+	linger event.Alarm // until it ends, since nobody needs it
+	again  event.Alarm // until a server that refused is asked again
 }
 
 // wanted is the subscription as the subscriber takes it.
@@ -58,13 +57,13 @@ func (h *held) on(w *event.Watch, u event.Update) {
 	}
 	switch {
 	case u.Notified && u.State != event.StateTerminated:
-		h.stop(&h.grace)
+		h.grace.Stop()
 		h.notified(u)
-	case (u.Status == 404 || u.Status == 480) && (h.again != nil || !h.doubted && h.b.lags()):
+	case (u.Status == 404 || u.Status == 480) && (h.again.On() || !h.doubted && h.b.lags()):
 		h.doubt()
 	case u.Notified && u.Reason == "rejected", u.Status == 403, u.Status == 603:
 		h.b.cfg.Log.Info("another server denies its share", "presentity", h.presentity, "server", h.need.Server, "watcher", h.need.Watcher, "status", u.Status)
-		h.stop(&h.grace)
+		h.grace.Stop()
 		h.tell(Share{Standing: Denied})
 	case u.Over: // it has nothing of her, or does not do this
 		h.agreed = h.agreed || u.Reason == "noresource" || u.Status == 404 || u.Status == 410 || u.Status == 604
@@ -73,7 +72,7 @@ func (h *held) on(w *event.Watch, u event.Update) {
 		h.arm(&h.again, h.b.cfg.Again, h.ask)
 	case h.told == nil || h.told.Standing != Agreed:
 		h.gone() // nobody is to wait for it
-	case h.grace == nil:
+	case !h.grace.On():
 		h.b.cfg.Log.Warn("another server cannot be reached: its share stays for a while", "presentity", h.presentity, "server", h.need.Server, "grace", h.b.cfg.Grace, "error", u.Err)
 		h.arm(&h.grace, h.b.cfg.Grace, h.gone)
 	}
@@ -82,7 +81,7 @@ func (h *held) on(w *event.Watch, u event.Update) {
 // doubt has a server asked once more that may not know yet what the directory says.
 func (h *held) doubt() {
 	h.doubted = true
-	if h.again != nil {
+	if h.again.On() {
 		return
 	}
 	h.arm(&h.again, h.b.cfg.Lag, func() {
@@ -108,7 +107,7 @@ func (h *held) notified(u event.Update) {
 // gone: there is no share to be had. A server that has not agreed to a watcher
 // does not agree by being away.
 func (h *held) gone() {
-	h.stop(&h.grace)
+	h.grace.Stop()
 	if h.need.Watcher != "" && !h.agreed {
 		h.tell(Share{Standing: Undecided})
 		return
@@ -135,33 +134,13 @@ func (h *held) end() {
 	h.b.cfg.Told(h.presentity, h.need, nil)
 }
 
-// arm sets one of the timers; f runs in the lane unless it was stopped.
-func (h *held) arm(t *clock.Timer, d time.Duration, f func()) {
-	h.stop(t)
-	var mine clock.Timer
-	set := make(chan struct{})
-	mine = h.b.cfg.Clock.AfterFunc(d, func() {
-		h.b.cfg.Lanes.Do(h.presentity, func() {
-			<-set
-			if *t == mine && !h.over {
-				*t = nil
-				f()
-			}
-		})
-	})
-	*t = mine
-	close(set)
-}
-
-func (h *held) stop(t *clock.Timer) {
-	if *t != nil {
-		(*t).Stop()
-		*t = nil
-	}
+// arm sets one of the timers.
+func (h *held) arm(a *event.Alarm, d time.Duration, f func()) {
+	a.Set(h.b.cfg.Clock, h.b.cfg.Lanes, h.presentity, d, f)
 }
 
 func (h *held) disarm() {
-	h.stop(&h.grace)
-	h.stop(&h.linger)
-	h.stop(&h.again)
+	h.grace.Stop()
+	h.linger.Stop()
+	h.again.Stop()
 }

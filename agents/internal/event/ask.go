@@ -26,7 +26,7 @@ func (w *Watch) ask() {
 		return // until it is up
 	}
 	w.attempts, w.refresh = 0, false
-	w.stop(&w.next)
+	w.next.Stop()
 	w.arm(&w.timerN, w.s.cfg.TimerN, w.silent)
 	w.transmit(nil)
 }
@@ -69,7 +69,7 @@ func (w *Watch) reserve() bool {
 	})
 	if err != nil {
 		w.s.cfg.Log.Error("no CSeq numbers for SUBSCRIBE", "subscription", w.rec.ID, "error", err)
-		w.stop(&w.timerN)
+		w.timerN.Stop()
 		w.later(err, 0)
 		return false
 	}
@@ -111,7 +111,7 @@ func (w *Watch) response(res *message.Response, err error) {
 	}
 	switch {
 	case err != nil:
-		w.stop(&w.timerN)
+		w.timerN.Stop()
 		w.s.lost(w, err)
 		return
 	case res.StatusCode < 300:
@@ -148,7 +148,7 @@ func (w *Watch) longer(res *message.Response) bool {
 // the dialog (RFC 6665 section 4.4.1).
 func (w *Watch) accepted(res *message.Response) {
 	if res.StatusCode == 204 { // RFC 5839: no NOTIFY follows
-		w.stop(&w.timerN)
+		w.timerN.Stop()
 	}
 	if w.last0 || w.want.Fetch {
 		return
@@ -175,7 +175,7 @@ func (w *Watch) last(d time.Duration) {
 // refused: some statuses end the dialog, some may pass, the rest is final (RFC
 // 6665 section 4.1.2.2).
 func (w *Watch) refused(res *message.Response) {
-	w.stop(&w.timerN)
+	w.timerN.Stop()
 	u := Update{Status: res.StatusCode, Reason: res.Reason}
 	established := w.rec.RemoteTag != ""
 	switch status := res.StatusCode; {

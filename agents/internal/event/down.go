@@ -154,7 +154,7 @@ func (w *Watch) stall(err error) {
 	if w.rec.RemoteTag == "" {
 		w.drop()
 	}
-	w.stop(&w.next)
+	w.next.Stop()
 	u.Again = w.s.cfg.Retry
 	w.on(w, u)
 }

@@ -56,7 +56,7 @@ func (w *Watch) told(tx Transaction, event Header, localTag string) error {
 		}
 	}
 	next := w.rec // nothing changes until it is committed
-	if err := advance(&next, req, w.timerN != nil); err != nil {
+	if err := advance(&next, req, w.timerN.On()); err != nil {
 		return err
 	}
 	next.State = string(u.State)
@@ -71,7 +71,7 @@ func (w *Watch) told(tx Transaction, event Header, localTag string) error {
 		w.stored = true
 	}
 	w.rec = next
-	w.stop(&w.timerN)
+	w.timerN.Stop()
 	if w.want.Peer != "" {
 		defer w.s.up(w.want.Peer, nil) // w as well: it may have been on its way since before the link failed
 	}
@@ -105,7 +105,7 @@ func (w *Watch) retime(told time.Duration) {
 	switch {
 	case told > 0 && told < left-time.Second: // less may be but the way it took
 		w.last(told)
-	case w.expiry == nil:
+	case !w.expiry.On():
 		w.last(left)
 	}
 }

@@ -3,7 +3,6 @@ package event
 import (
 	"time"
 
-	"presfed/agents/internal/clock"
 	"presfed/agents/internal/message"
 	"presfed/db/state"
 )
@@ -31,7 +30,7 @@ type Watch struct {
 	over     bool
 	failures int // since it last worked
 
-	timerN, next, expiry clock.Timer
+	timerN, next, expiry Alarm
 }
 
 // begin starts with a new dialog (RFC 6665 section 4.1.2.1).
@@ -109,7 +108,7 @@ func (w *Watch) Refresh() {
 			return
 		}
 		w.failures = 0
-		if w.rec.RemoteTag == "" && w.timerN == nil && !w.asking { // between two attempts
+		if w.rec.RemoteTag == "" && !w.timerN.On() && !w.asking { // between two attempts
 			w.begin()
 			return
 		}
@@ -127,42 +126,20 @@ func (w *Watch) Unsubscribe() {
 		switch {
 		case w.rec.RemoteTag != "":
 			w.ask()
-		case w.timerN == nil && !w.asking: // between two attempts: nobody knows of it
+		case !w.timerN.On() && !w.asking: // between two attempts: nobody knows of it
 			w.finish(Update{})
 		}
 		// Else the first NOTIFY makes the dialog in which to unsubscribe.
 	})
 }
 
-// arm sets one of the timers; f runs in the lane unless it was set anew.
-func (w *Watch) arm(t *clock.Timer, d time.Duration, f func()) {
-	if *t != nil {
-		(*t).Stop()
-	}
-	var mine clock.Timer
-	set := make(chan struct{})
-	mine = w.s.cfg.Clock.AfterFunc(d, func() {
-		w.s.cfg.Lanes.Do(w.key, func() {
-			<-set
-			if *t == mine && !w.over {
-				*t = nil
-				f()
-			}
-		})
-	})
-	*t = mine
-	close(set)
+// arm sets one of the timers.
+func (w *Watch) arm(a *Alarm, d time.Duration, f func()) {
+	a.Set(w.s.cfg.Clock, w.s.cfg.Lanes, w.key, d, f)
 }
 
 func (w *Watch) disarm() {
-	for _, t := range []*clock.Timer{&w.timerN, &w.next, &w.expiry} {
-		w.stop(t)
-	}
-}
-
-func (w *Watch) stop(t *clock.Timer) {
-	if *t != nil {
-		(*t).Stop()
-		*t = nil
-	}
+	w.timerN.Stop()
+	w.next.Stop()
+	w.expiry.Stop()
 }

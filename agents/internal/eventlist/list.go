@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"presfed/agents/internal/clock"
 	"presfed/agents/internal/event"
 )
 
@@ -17,9 +16,9 @@ type list struct {
 	members map[string]*member // by URI
 	over    bool
 
-	settle clock.Timer // until new members are told, heard of or not; nil: none is new
-	gather clock.Timer // until changes are told; nil: there are none
-	idle   clock.Timer
+	settle event.Alarm // until new members are told, heard of or not; off: none is new
+	gather event.Alarm // until changes are told; off: there are none
+	idle   event.Alarm
 }
 
 // told is what one subscription has yet to hear.
@@ -37,8 +36,14 @@ func (l *list) do(job func()) {
 	})
 }
 
-func (l *list) after(d time.Duration, job func()) clock.Timer {
-	return l.lists.cfg.Clock.AfterFunc(d, func() { l.do(job) })
+// after has a job done later, if the list is still open.
+func (l *list) after(d time.Duration, job func()) {
+	l.lists.cfg.Clock.AfterFunc(d, func() { l.do(job) })
+}
+
+// arm sets one of the timers.
+func (l *list) arm(a *event.Alarm, d time.Duration, job func()) {
+	a.Set(l.lists.cfg.Clock, l.lists.cfg.Lanes, l.uri, d, job)
 }
 
 // set makes these the members.
@@ -74,8 +79,7 @@ func (l *list) set(uris []string) {
 		l.soon()
 	}
 	if added || first {
-		l.stopOne(&l.settle)
-		l.settle = l.after(x.cfg.Wait, l.settled)
+		l.arm(&l.settle, x.cfg.Wait, l.settled)
 		l.settling()
 	}
 }
@@ -91,7 +95,7 @@ func (l *list) each(f func(*told)) {
 
 // wait is how long a first NOTIFY may wait: long enough for settled to end it.
 func (l *list) wait() time.Duration {
-	if l.settle == nil {
+	if !l.settle.On() {
 		return 0
 	}
 	return 2 * l.lists.cfg.Wait
@@ -99,14 +103,14 @@ func (l *list) wait() time.Duration {
 
 // settling ends the time that new members are given, once each has been heard of.
 func (l *list) settling() {
-	if l.settle != nil && !slices.ContainsFunc(l.order, func(m *member) bool { return !m.heard }) {
+	if l.settle.On() && !slices.ContainsFunc(l.order, func(m *member) bool { return !m.heard }) {
 		l.settled()
 	}
 }
 
 // settled tells of new members, also of those who have not been heard of.
 func (l *list) settled() {
-	l.stopOne(&l.settle)
+	l.settle.Stop()
 	for _, m := range l.order {
 		if !m.told {
 			m.told = true
@@ -127,11 +131,8 @@ func (l *list) changed(m *member) {
 
 // soon tells what has changed, and what else changes until then.
 func (l *list) soon() {
-	if l.gather == nil {
-		l.gather = l.after(l.lists.cfg.Gather, func() {
-			l.gather = nil
-			l.tell()
-		})
+	if !l.gather.On() {
+		l.arm(&l.gather, l.lists.cfg.Gather, l.tell)
 	}
 }
 
@@ -139,7 +140,7 @@ func (l *list) tell() {
 	l.lists.notifier.Changed(l.uri, l.lists.cfg.Name, func(s *event.Subscription) bool {
 		t, ok := s.Data.(*told)
 		if !ok { // it waits for its first one
-			return l.settle == nil
+			return !l.settle.On()
 		}
 		return t.full || len(t.changed) > 0
 	})
@@ -158,7 +159,7 @@ func (l *list) retry(ago time.Duration, members ...string) {
 // close ends the list once nobody watches it; else it looks again later.
 func (l *list) close() {
 	if len(l.lists.notifier.Subscriptions(l.uri)) > 0 {
-		l.idle = l.after(l.lists.cfg.Linger, l.close)
+		l.arm(&l.idle, l.lists.cfg.Linger, l.close)
 		return
 	}
 	l.over = true
@@ -172,14 +173,7 @@ func (l *list) close() {
 }
 
 func (l *list) stop() {
-	for _, t := range []*clock.Timer{&l.settle, &l.gather, &l.idle} {
-		l.stopOne(t)
-	}
-}
-
-func (l *list) stopOne(t *clock.Timer) {
-	if *t != nil {
-		(*t).Stop()
-		*t = nil
-	}
+	l.settle.Stop()
+	l.gather.Stop()
+	l.idle.Stop()
 }

@@ -142,7 +142,7 @@ func (x *Lists) of(uri, owner string) *list {
 	if l == nil {
 		l = &list{lists: x, uri: uri, owner: owner, members: map[string]*member{}}
 		x.open[uri] = l
-		l.idle = l.after(x.cfg.Linger, l.close)
+		l.arm(&l.idle, x.cfg.Linger, l.close)
 	}
 	return l
 }
