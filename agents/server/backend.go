@@ -170,7 +170,7 @@ func (s *Server) peerGone(from sip.Source) {
 // checkSharing refuses durations that cannot work.
 func (c Config) checkSharing() error {
 	if c.ShareExpires != 0 && c.ShareExpires < minShareExpires {
-		return &InputError{What: fmt.Sprintf("a share's subscription of %s is too short", c.ShareExpires), Hint: "at least " + minShareExpires.String()}
+		return &InputError{What: fmt.Sprintf("a share's subscription of %s is too short", c.ShareExpires), Hint: "as in --share-expires 5m; at least " + minShareExpires.String()}
 	}
 	if c.MinExpires%time.Second != 0 {
 		return &InputError{What: fmt.Sprintf("publications of at least %s: times on the wire are whole seconds", c.MinExpires), Hint: "as in --min-expires 1m"}
