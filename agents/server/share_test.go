@@ -515,6 +515,24 @@ func TestAWatchFollowsItsUser(t *testing.T) {
 	}
 }
 
+// TestAPeersWatcherAmongPeers: a server that is behind the directory passes a watcher
+// on as to a root. Where each server has its own policy that would leave her pending
+// for ever: she is to try again, at her own server.
+func TestAPeersWatcherAmongPeers(t *testing.T) {
+	b := unionOf(t, peers("server-a", "server-c"))
+	behind := b.child()
+	for mode, want := range map[db.PolicyMode]int{db.RootPolicy: 200, db.DistributedPolicy: 480} {
+		if err := b.directory.SetDomain(t.Context(), db.Domain{Name: "example.com", PolicyMode: mode}); err != nil {
+			t.Fatal(err)
+		}
+		req := behind.request(message.SUBSCRIBE, "alice", "Event", "presence", "P-Asserted-Identity", "<sip:bob@example.com>",
+			"Record-Route", "<sip:serverb.example.com;lr>")
+		message.Set(req, "From", "<sip:bob@example.com>;tag="+sip.NewTag())
+		message.Set(req, "Contact", "<sip:bob@serverb.example.com>")
+		final(t, behind.ask(req), want)
+	}
+}
+
 // TestMovedIntoAndOutOfAUnion: the directory's word acts at once on those who
 // watch already.
 func TestMovedIntoAndOutOfAUnion(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"presfed/agents/internal/presence"
 	"presfed/agents/internal/rlmi"
 	"presfed/agents/internal/sip"
+	"presfed/db"
 	"presfed/db/state"
 	"presfed/routing"
 )
@@ -76,6 +77,14 @@ func (s *Server) view(ctx context.Context, req *message.Request, peer string, wh
 	form := peer != "" && !s.domains(req.Recipient)
 	share := form || where.Targets[0].Kind == routing.OwnShare && where.Model.Unioned()
 	switch watched := message.Has(req, "Record-Route"); {
+	case !share && peer != "" && where.Model == routing.Peer:
+		// Her own server shows her. Where each server has its own policy no other
+		// one would believe us about a watcher of that peer's.
+		domain, err := s.locate.Domain(ctx)
+		if err != nil || domain.PolicyMode == db.DistributedPolicy {
+			return "", err
+		}
+		return presence.Composed, nil
 	case !share || form && watched && !where.Model.Unioned():
 		return presence.Composed, nil
 	case !watched:

@@ -287,6 +287,19 @@ func TestARefreshOfOneWhoIsNoLongerAllowed(t *testing.T) {
 	expect(t, bob.notify(), "NOTIFY 2 NOTIFY|terminated;reason=rejected|")
 }
 
+// A decision that nothing is to be waited for any more lets the NOTIFY go, though
+// the decision is the same otherwise.
+func TestADecisionEndsTheWait(t *testing.T) {
+	s := newServer(t, nil)
+	bob := newUA(t, loopback, nil)
+	s.judge("sip:bob@example.com", Decision{Verdict: Active, Treatment: "all", Wait: time.Second})
+	bob.call(s.addr(), bob.subscribe("a", 1)...)
+	bob.quiet()
+	s.judge("sip:bob@example.com", Decision{Verdict: Active, Treatment: "all"})
+	s.n.Redecide(alice)
+	expect(t, bob.notify(), "NOTIFY 1 NOTIFY|active;expires=600|all:one")
+}
+
 func TestTheFirstNotifyMayWait(t *testing.T) {
 	s := newServer(t, nil)
 	bob := newUA(t, loopback, nil)

@@ -39,7 +39,8 @@ func (n *Notifier) settle(s *Subscription, decision Decision) bool {
 		return false
 	}
 	n.hold(s, decision)
-	if decision.Wait == 0 { // what it waited for is here
+	waited := s.waiting != nil && decision.Wait == 0
+	if waited { // what it waited for is here
 		s.unhold()
 	}
 	if s.state == StateTerminated { // a fetch: only what its one NOTIFY shows can change
@@ -47,7 +48,7 @@ func (n *Notifier) settle(s *Subscription, decision Decision) bool {
 		return true
 	}
 	if !s.take(decision) {
-		return false
+		return waited
 	}
 	s.dirty, s.full = true, true
 	s.rec.State = string(s.state)
