@@ -60,11 +60,11 @@ type Config struct {
 	// Linger is how long a subscription stays that nobody needs, in case somebody
 	// does again; zero: 2 seconds.
 	Linger time.Duration
-	// Again is when a server is asked again that refused for another reason than
-	// the watcher; zero: a minute.
-	Again time.Duration
 	// Lag is how far behind the directory another server may be; zero: a second.
+	// One that refused for another reason than the watcher is asked again after it,
+	// and then less and less often, at last each Again; zero: a minute.
 	Lag      time.Duration
+	Again    time.Duration
 	Document pidf.Limits
 	Lanes    *event.Lanes // the subscriber's
 	Clock    clock.Clock  // nil: the system's

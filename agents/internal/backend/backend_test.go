@@ -271,3 +271,19 @@ func TestNeededAgainWhileItIsAway(t *testing.T) {
 	a.notifies("active;expires=3600", document(2))
 	b.hears("agreed 2")
 }
+
+// A server that does not know the user may only be far behind: it is asked again
+// soon, then less and less often, and soon again after it has answered.
+func TestOneThatRefusesIsAskedLessAndLess(t *testing.T) {
+	b := newBed(t)
+	b.pass(time.Hour) // since the directory changed
+	b.need(Need{Server: "server-b"})
+	b.next().answer(404)
+	for _, pause := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		b.pass(pause*time.Second - 1)
+		b.quiet()
+		b.pass(1)
+		b.next().answer(404)
+	}
+	b.hears("away", "away", "away", "away", "away", "away", "away", "away", "away")
+}

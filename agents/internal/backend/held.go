@@ -16,6 +16,7 @@ type held struct {
 	told       *Share       // the latest that was told
 	agreed     bool         // the latest it said of this watcher was that she may see
 	doubted    bool         // a refusal was not believed, once
+	refused    int          // times in a row, for another reason than the watcher
 	over       bool
 
 	grace  event.Alarm // until the share of a server that is away goes
@@ -39,7 +40,7 @@ func (h *held) ask() {
 	if err != nil {
 		h.b.cfg.Log.Warn("a share cannot be asked for", "presentity", h.presentity, "server", h.need.Server, "error", err)
 		h.gone()
-		h.arm(&h.again, h.b.cfg.Again, h.ask)
+		h.later()
 		return
 	}
 	h.watch = h.b.cfg.Subscriber.Subscribe(want, h.on)
@@ -58,6 +59,7 @@ func (h *held) on(w *event.Watch, u event.Update) {
 	switch {
 	case u.Notified && u.State != event.StateTerminated:
 		h.grace.Stop()
+		h.refused = 0
 		h.notified(u)
 	case (u.Status == 404 || u.Status == 480) && (h.again.On() || !h.doubted && h.b.lags()):
 		h.doubt()
@@ -69,13 +71,20 @@ func (h *held) on(w *event.Watch, u event.Update) {
 		h.agreed = h.agreed || u.Reason == "noresource" || u.Status == 404 || u.Status == 410 || u.Status == 604
 		h.b.cfg.Log.Info("another server has no share", "presentity", h.presentity, "server", h.need.Server, "status", u.Status, "reason", u.Reason)
 		h.gone()
-		h.arm(&h.again, h.b.cfg.Again, h.ask)
+		h.later()
 	case h.told == nil || h.told.Standing != Agreed:
 		h.gone() // nobody is to wait for it
 	case !h.grace.On():
 		h.b.cfg.Log.Warn("another server cannot be reached: its share stays for a while", "presentity", h.presentity, "server", h.need.Server, "grace", h.b.cfg.Grace, "error", u.Err)
 		h.arm(&h.grace, h.b.cfg.Grace, h.gone)
 	}
+}
+
+// later asks a server again that refused: soon, for it may only be behind the
+// directory, and less often the longer it goes on.
+func (h *held) later() {
+	h.arm(&h.again, min(h.b.cfg.Lag<<min(h.refused, 16), h.b.cfg.Again), h.ask)
+	h.refused++
 }
 
 // doubt has a server asked once more that may not know yet what the directory says.
