@@ -203,10 +203,14 @@ func (b *bed) mend() error {
 	return errors.Join(errs...)
 }
 
-// known waits until every server has seen what the directory says.
+// known waits until every server that is up has seen what the directory says.
 func (b *bed) known(ctx context.Context) error {
 	revision, err := b.directory.Revision(ctx)
 	for i := 0; err == nil && i < len(b.servers); {
+		if !b.servers[i].alive() {
+			i++
+			continue
+		}
 		var seen string
 		var n float64
 		if seen, err = b.servers[i].gauge("presfed_directory_revision"); err != nil {
@@ -237,6 +241,29 @@ func (s *server) gauge(name string) (string, error) {
 		return string(m[1]), err
 	}
 	return "", fmt.Errorf("no %s (%w)", name, err)
+}
+
+// empty waits until the servers that are up hold nothing of anybody.
+func (b *bed) empty() error {
+	end := time.Now().Add(patience)
+	for _, s := range b.servers {
+		for _, gauge := range []string{"presfed_subscriptions", "presfed_presentities", "presfed_bindings"} {
+			for s.alive() {
+				left, err := s.gauge(gauge)
+				if err != nil {
+					return err
+				}
+				if left == "0" {
+					break
+				}
+				if time.Now().After(end) {
+					return fmt.Errorf("%s: %s %s are left over", s.name, left, gauge)
+				}
+				time.Sleep(20 * time.Millisecond) // nothing tells when it changes
+			}
+		}
+	}
+	return nil
 }
 
 // close ends the servers; the clean end of each that is alive is waited for.

@@ -18,12 +18,21 @@ import (
 //   - A server that asks others for their shares of a user, since somebody
 //     watches there, closes its own devices while a device elsewhere says
 //     do-not-disturb. Who cannot reach that one, but this one, sees them closed.
+//   - Who is moved to other servers leaves behind what those keep that serve her no
+//     more; where nobody composes for her any more, watchers are told to subscribe
+//     anew ("deactivated"). A server that is dead notices when it starts.
 //   - With distributed policy nothing is shown to a watcher before each server
 //     has agreed. One that is away has not agreed, unless it had before.
 
 // composed says whether news can come to a watcher.
-func (w *world) reaches(x *watch) bool {
-	return w.bed.linked(x.by.home, x.of.place.composer(x.by.home))
+func (w *world) reaches(x *watch) bool { return w.bed.linked(x.by.home, w.through(x)) }
+
+// through is the server that composes for her, or would.
+func (w *world) through(x *watch) int {
+	if x.s != nil {
+		return x.at
+	}
+	return x.of.place.composer(x.by.home)
 }
 
 // handling is what the presentity's rules say of a watcher.
@@ -48,7 +57,7 @@ func (w *world) expected(x *watch) []view {
 	case db.PoliteBlock:
 		return append([]view{{state: active, shows: x.of.uri() + " closed"}}, w.undecided(x)...)
 	}
-	at := x.of.place.composer(x.by.home)
+	at := w.through(x)
 	reach := func(server int) bool { return w.bed.linked(at, server) }
 	v := compose(x.of.uri(), x.of.raw(), sees{reach: reach, mirror: func(server int) bool {
 		return server != at && w.mirrors(x.of, server)
@@ -61,7 +70,7 @@ func (w *world) undecided(x *watch) []view {
 	if w.bed.variant.Policy != db.DistributedPolicy || !x.of.place.Model.Unioned() {
 		return nil
 	}
-	at := x.of.place.composer(x.by.home)
+	at := w.through(x)
 	if slices.ContainsFunc(x.of.place.Servers, func(server int) bool { return !w.bed.linked(at, server) }) {
 		return []view{{state: pending}}
 	}
@@ -72,7 +81,7 @@ func (w *world) undecided(x *watch) []view {
 // elsewhere says: it composes for somebody, and so knows.
 func (w *world) mirrors(u *user, server int) bool {
 	if u.place.Model != routing.Peer || !slices.ContainsFunc(w.watches(), func(x *watch) bool {
-		return x.of == u && x.s != nil && x.by.home == server
+		return x.of == u && x.s != nil && x.at == server
 	}) {
 		return false
 	}

@@ -82,9 +82,13 @@ func (w *world) differs(x *watch) string {
 	want := w.expected(x)
 	switch {
 	case !w.reaches(x):
-		return w.stale(x, got)
+		return w.stale(x, got, last.Time)
 	case x.of.denied[x.by.user] && got.state == terminated && last.Reason == "rejected":
 		return "" // though she may watch again by now
+	case x.left && got.state == terminated && last.Reason == "deactivated":
+		return ""
+	case x.over:
+		return "she sees " + got.String() + "\nand is not told to subscribe anew"
 	case got.state == terminated && last.Reason != "rejected":
 		return "her subscription has ended: " + last.Reason
 	}
@@ -98,16 +102,22 @@ func (w *world) differs(x *watch) string {
 	return fmt.Sprintf("she sees %s\nnot %s", got, strings.Join(all, "\nnor "))
 }
 
-// stale says what is wrong with what a watcher was shown whom nothing reaches:
-// something that was gone when she was settled last.
-func (w *world) stale(x *watch, v view) string {
+// stale says what is wrong with what a watcher was shown: something that was gone
+// when she was settled last. What came and went in between she may hear of a
+// little later, where it is as it was.
+func (w *world) stale(x *watch, v view, at time.Time) string {
 	for _, token := range tokens.FindAllString(v.shows, -1) {
-		if !slices.ContainsFunc(x.of.tokens, func(m marked) bool { return m.token == token && m.gone >= x.from }) {
+		if !slices.ContainsFunc(x.of.tokens, func(m marked) bool {
+			return m.token == token && (m.gone >= x.from || m.gone >= x.prior && at.Sub(m.at) < late)
+		}) {
 			return token + " has come back: " + v.String()
 		}
 	}
 	return ""
 }
+
+// late is how much later.
+const late = time.Second
 
 // stepped counts a step for each watcher.
 func (w *world) stepped() {
@@ -133,7 +143,7 @@ func (w *world) review(x *watch) error {
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, e.Body)
 		}
-		if wrong := w.stale(x, v); wrong != "" {
+		if wrong := w.stale(x, v, e.Time); wrong != "" {
 			return fmt.Errorf("%s\n%s", wrong, e.Body)
 		}
 	}
@@ -144,7 +154,7 @@ func (w *world) review(x *watch) error {
 	if !w.reaches(x) {
 		return nil
 	}
-	x.from = w.stamp
+	x.from, x.prior, x.left = w.stamp, x.from, x.over
 	if x.last.State == terminated {
 		x.s = nil
 	}

@@ -54,7 +54,7 @@ func (w *world) logout(ctx context.Context, s step) error {
 	}
 	w.note("%s logs out", d)
 	for _, p := range slices.Clone(d.user.pubs) {
-		if p.by == d {
+		if p.by == d && slices.Contains(w.theirs(), p) {
 			if err := w.take(ctx, p); err != nil {
 				return err
 			}
@@ -118,7 +118,8 @@ func (w *world) publish(ctx context.Context, s step) error {
 func (w *world) theirs() (out []*published) {
 	for _, u := range w.presentities() {
 		for _, p := range u.pubs {
-			if w.bed.linked(p.by.home, p.server) {
+			mine := p.server == p.by.home || p.server == w.keeps(p.by)
+			if mine && u.place.serves(p.by.home) && w.bed.linked(p.by.home, p.server) {
 				out = append(out, p)
 			}
 		}
@@ -173,12 +174,11 @@ func (w *world) remove(ctx context.Context, s step) error {
 
 // put publishes a body: a new one, or over one that is there.
 func (w *world) put(ctx context.Context, d *device, p *published, content int, expires time.Duration) error {
-	next := published{by: d, id: w.stamp}
+	next := published{by: d, id: w.stamp, publication: publication{server: w.keeps(d)}}
 	if p != nil {
 		next = *p
 	}
 	next.token = fmt.Sprintf("v%d-%d", next.id, w.stamp)
-	next.server = w.keeps(d)
 	next.raw = contents(d.user, next.token, content)
 	w.note("%s publishes %s for %s", d, next.token, expires)
 	var etag string
@@ -202,7 +202,7 @@ func (w *world) put(ctx context.Context, d *device, p *published, content int, e
 		d.user.bury(p.token, w.stamp)
 	}
 	*p = next
-	d.user.tokens = append(d.user.tokens, marked{p.token, never})
+	d.user.tokens = append(d.user.tokens, marked{token: p.token, gone: never})
 	return nil
 }
 
@@ -261,10 +261,12 @@ func (w *world) watch(ctx context.Context, s step) error {
 		if !w.reaches(x) {
 			return fmt.Errorf("%s is accepted, but cannot be reached", x)
 		}
+		x.at, x.over, x.left = x.of.place.composer(x.by.home), false, false
 		x.s, x.from, x.steps = sub, w.stamp, 0
 		if w.shaken { // a share stays for the grace, for those who come then as well
 			x.from = 0
 		}
+		x.prior = x.from
 		return nil
 	}
 	return w.mayFail(x, err)
@@ -322,6 +324,7 @@ func (w *world) fetch(ctx context.Context, s step) error {
 	if !ok {
 		return nil
 	}
+	x = &watch{by: x.by, of: x.of} // beside what she may watch by
 	w.note("%s fetches %s", x.by, x.of.name)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -393,10 +396,11 @@ func (w *world) rule(ctx context.Context, s step) error {
 }
 
 func (w *world) kill(_ context.Context, s step) error {
-	at, _ := pick(w.bed.servers, s.a)
-	if at.alive() {
+	i := s.a % len(w.bed.servers)
+	if at := w.bed.servers[i]; at.alive() {
 		w.note("%s is killed", at.name)
 		w.shaken = true
+		w.died(i)
 		at.kill()
 	}
 	return nil
@@ -408,7 +412,11 @@ func (w *world) start(_ context.Context, s step) error {
 		return nil
 	}
 	w.note("%s is started", at.name)
-	return at.start()
+	if err := at.start(); err != nil {
+		return err
+	}
+	w.sweep()
+	return nil
 }
 
 func (w *world) cut(_ context.Context, s step) error {
@@ -437,9 +445,6 @@ func (w *world) heal(_ context.Context, s step) error {
 	w.bed.set(link[0], link[1], false)
 	return nil
 }
-
-// move does nothing yet.
-func (w *world) move(context.Context, step) error { return nil }
 
 // contents are what is published: some tuples, open or closed, and a person of
 // some weight, spelled in one of the ways there are.

@@ -66,6 +66,7 @@ type user struct {
 type marked struct {
 	token string
 	gone  int
+	at    time.Time
 }
 
 const never = 1 << 30
@@ -74,7 +75,7 @@ const never = 1 << 30
 func (u *user) bury(token string, now int) {
 	for i := range u.tokens {
 		if u.tokens[i].token == token {
-			u.tokens[i].gone = now
+			u.tokens[i].gone, u.tokens[i].at = now, time.Now()
 		}
 	}
 }
@@ -105,14 +106,18 @@ type device struct {
 
 // watch is one device's of one presentity.
 type watch struct {
-	by *device
-	of *user
-	s  *client.Subscription // nil: none
+	by   *device
+	of   *user
+	s    *client.Subscription // nil: none
+	at   int                  // the server that composes for her
+	over bool                 // that does so no more: she is to subscribe anew
+	left bool                 // that was so at some time since she was settled last
 
 	heard []client.Event // since the last settling; the device's lock
 	last  client.Event   // the latest
 	steps int            // since she was settled last
 	from  int            // the stamp when she was: what was gone by then stays so
+	prior int            // the stamp when she was settled before that
 }
 
 func (w *watch) String() string {
@@ -147,7 +152,7 @@ func newWorld(ctx context.Context, b *bed, prefix string, places []placing) (*wo
 	}
 	for i, u := range w.users {
 		for _, home := range u.place.Servers {
-			if err := w.add(u, home, len(places)); err != nil {
+			if err := w.add(u, home); err != nil {
 				return w, fmt.Errorf("device %d: %w", i, err)
 			}
 		}
@@ -156,9 +161,9 @@ func newWorld(ctx context.Context, b *bed, prefix string, places []placing) (*wo
 }
 
 // add gives a user a device at a server.
-func (w *world) add(u *user, home, presentities int) error {
+func (w *world) add(u *user, home int) error {
 	d := &device{user: u, home: home}
-	for _, of := range w.users[:presentities] {
+	for _, of := range w.presentities() {
 		d.watches = append(d.watches, &watch{by: d, of: of})
 	}
 	w.devices = append(w.devices, d)
@@ -222,7 +227,7 @@ func (w *world) close(ctx context.Context) error {
 		}
 	}
 	for _, d := range w.devices {
-		if d.client != nil && ctx.Err() == nil {
+		if d.client != nil && ctx.Err() == nil && d.user.place.serves(d.home) {
 			errs = append(errs, d.client.Close(ctx))
 		}
 	}
