@@ -59,7 +59,7 @@ func newRadicale(w *world) *radicale {
 	case <-time.After(30 * time.Second):
 		w.t.Fatal("radicale does not listen")
 	}
-	r.do("MKCALENDAR", "/alice/work/", "")
+	r.do("MKCALENDAR", "/alice/meetings/", "")
 	return r
 }
 
@@ -82,7 +82,7 @@ func (r *radicale) do(method, path, body string) {
 
 func (r *radicale) put(name string, lines ...string) {
 	r.w.t.Helper()
-	r.do(http.MethodPut, "/alice/work/"+name, fmt.Sprintf("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VEVENT\r\nDTSTAMP:20260101T000000Z\r\n%s\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n", strings.Join(lines, "\r\n")))
+	r.do(http.MethodPut, "/alice/meetings/"+name, fmt.Sprintf("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VEVENT\r\nDTSTAMP:20260101T000000Z\r\n%s\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n", strings.Join(lines, "\r\n")))
 }
 
 func (r *radicale) access() calendar.Access {
@@ -120,8 +120,8 @@ func TestRadicale(t *testing.T) {
 	if p := f.next("modify 3600 200"); !strings.Contains(string(p.body), "Interview") {
 		t.Errorf("%s", p.body)
 	}
-	r.do(http.MethodDelete, "/alice/work/n.ics", "")
-	r.do(http.MethodDelete, "/alice/work/m.ics", "")
+	r.do(http.MethodDelete, "/alice/meetings/n.ics", "")
+	r.do(http.MethodDelete, "/alice/meetings/m.ics", "")
 	for done := false; !done; { // it asks by itself, every minute
 		w.clock.Advance(time.Minute)
 		select {
@@ -151,7 +151,7 @@ func TestRadicaleIsFound(t *testing.T) {
 		}
 		return len(busy), err
 	}
-	for _, path := range []string{"/", "/alice/", "/alice/work/", "/.well-known/caldav"} {
+	for _, path := range []string{"/", "/alice/", "/alice/meetings/", "/.well-known/caldav"} {
 		for _, scheme := range []string{"http", "caldav"} {
 			if n, err := list(strings.Replace(r.url, "http", scheme, 1)+path, r.access()); err != nil || n != 1 {
 				t.Errorf("%s %s: %d, %v", scheme, path, n, err)
@@ -163,7 +163,7 @@ func TestRadicaleIsFound(t *testing.T) {
 	}
 	wrong := r.access()
 	wrong.Password = "wrong"
-	for _, path := range []string{"/", "/alice/", "/alice/work/"} {
+	for _, path := range []string{"/", "/alice/", "/alice/meetings/"} {
 		if _, err := list(r.url+path, wrong); !errors.Is(err, calendar.ErrUnauthorized) {
 			t.Errorf("%s: %v", path, err)
 		}
