@@ -10,6 +10,7 @@ import (
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/wire"
 	"presfed/agents/server"
+	"presfed/routing"
 )
 
 func believing(c *server.Config) { c.NoAuth = true }
@@ -178,5 +179,20 @@ func TestWhomAPeerAssertsInADialog(t *testing.T) {
 		if test.status == 200 {
 			peer.take("NOTIFY", 200)
 		}
+	}
+	// She has moved, which her former server may not know yet: nobody denies her.
+	if err := b.directory.Assign(t.Context(), "alice@example.com", routing.Place{Model: routing.Partitioned, Servers: []string{"server-b"}}); err != nil {
+		t.Fatal(err)
+	}
+	status := 200
+	for ctx := timeout(t); status == 200 && ctx.Err() == nil; {
+		status = next(t, peer.ask(within(t, watch, "SUBSCRIBE", "Event", "presence", "Expires", "1800", "Contact", peer.contact(),
+			"P-Asserted-Identity", "<sip:alice@example.com>"))).StatusCode
+		if status == 200 {
+			peer.take("NOTIFY", 200)
+		}
+	}
+	if status != 480 {
+		t.Errorf("asserting her who has moved: %d", status)
 	}
 }

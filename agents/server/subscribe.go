@@ -137,12 +137,30 @@ func (s *Server) refresh(tx *sip.ServerTx) {
 	case sender.User != "":
 		watcher = scheme + sender.User
 	case message.Has(tx.Request(), "P-Asserted-Identity"):
-		s.reply(tx, 403) // for a user whom that peer may not speak for
+		status := 403 // for a user whom that peer may not speak for
+		if s.assertsWatcher(tx.Request()) {
+			status = mayNotSpeak // any more, or as far as we know yet
+		}
+		s.reply(tx, status)
 		return
 	}
 	if s.understands(tx, rlmi.Extension) {
 		s.notifier.Refresh(tx, watcher, sender.Peer)
 	}
+}
+
+// assertsWatcher says that a refresh asserts whom its subscription is for.
+func (s *Server) assertsWatcher(req *message.Request) bool {
+	to, err := message.To(req)
+	if err != nil {
+		return false
+	}
+	watcher := s.notifier.Watcher(message.CallID(req), to.Tag())
+	identities, err := message.Addresses(req, "P-Asserted-Identity")
+	return err == nil && slices.ContainsFunc(identities, func(id message.Address) bool {
+		aor, err := db.ParseAOR(message.AOR(id.URI), s.domain.Name)
+		return err == nil && scheme+aor == watcher
+	})
 }
 
 // publish takes a user's own PUBLISH, or that of a peer which hands it over.

@@ -134,6 +134,17 @@ func (n *Notifier) Has(callID, toTag string) bool {
 	return s != nil && s.rec.CallID == callID
 }
 
+// Watcher is who holds the subscription with this Call-ID and To tag; "" where
+// none of ours has them.
+func (n *Notifier) Watcher(callID, toTag string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s := n.dialogs[toTag]; s != nil && s.rec.CallID == callID {
+		return s.rec.Watcher
+	}
+	return ""
+}
+
 // add checks the limits and takes a place in them.
 func (n *Notifier) add(s *Subscription) error {
 	n.mu.Lock()
