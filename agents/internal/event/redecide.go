@@ -10,13 +10,16 @@ func (n *Notifier) Redecide(resource string) {
 }
 
 // RedecideNow is Redecide for who is in the resource's lane, about those that
-// match, nil for all.
-func (n *Notifier) RedecideNow(resource string, match func(s *Subscription) bool) {
+// match, nil for all. Those it gives are told by it.
+func (n *Notifier) RedecideNow(resource string, match func(s *Subscription) bool) (told map[*Subscription]bool) {
+	told = map[*Subscription]bool{}
 	for _, s := range n.Subscriptions(resource) {
 		if (match == nil || match(s)) && n.redecide(s) {
+			told[s] = true
 			n.pump(s)
 		}
 	}
+	return told
 }
 
 // redecide says whether the watcher has to hear of it.

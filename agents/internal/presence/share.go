@@ -49,16 +49,21 @@ func (p *Presence) SetShare(presentity string, from Origin, s *Share) {
 	} else {
 		who.shares[from] = s
 	}
-	tell := p.tell
+	var tell func(told map[*event.Subscription]bool)
 	if from.Watcher != "" && who.views != nil && !disturbs(before) && !disturbs(s) {
 		tell = p.renew(who, from.Watcher, missing)
-	} else if who.stale(); missing {
-		who.unseen(from.Watcher)
+	} else {
+		if who.stale(); missing {
+			who.unseen(from.Watcher)
+		}
+		before := who.last
+		tell = func(told map[*event.Subscription]bool) { p.tellSince(who, before, told) }
 	}
+	var told map[*event.Subscription]bool
 	if was, is := decides(before), decides(s); was.Denied != is.Denied || from.Watcher != "" && was != is {
-		p.notifier.RedecideNow(presentity, from.concerns) // before anyone is shown more
+		told = p.notifier.RedecideNow(presentity, from.concerns) // before anyone is shown more
 	}
-	tell(who)
+	tell(told)
 	if who.views != nil && who.views.size() > p.cfg.View {
 		p.cfg.Log.Warn("with the shares of other servers a view is too large for a NOTIFY: it is not shown", "presentity", presentity, "bytes", who.views.size(), "most", p.cfg.View)
 	}
@@ -292,8 +297,8 @@ func (p *Presence) Placed(presentity string) {
 			p.cfg.Need(presentity, origins(needs, who.asked))
 		}
 		who.stale()
-		p.notifier.RedecideNow(presentity, nil)
-		p.tell(who)
+		last := who.last // decisions look at the views
+		p.tellSince(who, last, p.notifier.RedecideNow(presentity, nil))
 	})
 }
 

@@ -74,11 +74,16 @@ func (p *Presence) tell(who *presentity) {
 	if who.views != nil {
 		return // nothing has changed since they were made
 	}
-	before := who.last
+	p.tellSince(who, who.last, nil)
+}
+
+// tellSince lets those know whose view is another than before, but for those who
+// are told already.
+func (p *Presence) tellSince(who *presentity, before *views, told map[*event.Subscription]bool) {
 	own := before == nil || !bytes.Equal(before.own, p.look(who).own)
 	changed := map[string]bool{} // by the watcher whom the view is for
 	p.notifier.Changed(who.aor, Name, func(s *event.Subscription) bool {
-		if s.Treatment() != string(Allow) {
+		if s.Treatment() != string(Allow) || told[s] {
 			return false
 		}
 		if s.View() == Own {
@@ -99,20 +104,14 @@ func (p *Presence) tell(who *presentity) {
 }
 
 // renew has one watcher's view made anew, which a share for her alone goes into, and
-// gives what tells her of it. unseen: she has not seen it, whatever it is.
-func (p *Presence) renew(who *presentity, watcher string, unseen bool) (tell func(*presentity)) {
+// gives what tells her of it, unless she is told already. unseen: she has not seen
+// it, whatever it is.
+func (p *Presence) renew(who *presentity, watcher string, unseen bool) (tell func(told map[*event.Subscription]bool)) {
 	seen, known := who.views.composed[watcher]
 	delete(who.views.composed, watcher)
-	return func(who *presentity) {
-		if who.views == nil { // more has changed meanwhile
-			p.tell(who)
-			return
-		}
-		if _, made := who.views.composed[watcher]; made {
-			return // she has been told by a decision
-		}
+	return func(told map[*event.Subscription]bool) {
 		p.notifier.Changed(who.aor, Name, func(s *event.Subscription) bool {
-			return s.View() == Composed && s.Watcher() == watcher && s.Treatment() == string(Allow) && p.complete(who.aor, watcher) &&
+			return s.View() == Composed && s.Watcher() == watcher && s.Treatment() == string(Allow) && !told[s] && p.complete(who.aor, watcher) &&
 				(unseen || !known || !bytes.Equal(seen, p.composed(who, watcher)))
 		})
 	}

@@ -170,6 +170,25 @@ func TestEachWatchersOwnShare(t *testing.T) {
 	}
 }
 
+// A share that lets one watcher see, and closes our devices, is news to others as
+// well: to whom our own share is shown.
+func TestAShareThatDecidesIsNewsToOthers(t *testing.T) {
+	s := newServer(t, func(cfg *Config) {
+		cfg.Mirror = true
+		cfg.Others = func(string) Others { return Others{Servers: []string{"server-b"}, Personal: true} }
+	})
+	own, watcher := newDevice(t, s), newDevice(t, s)
+	own.published(doc("sip:a", "open", "away"))
+	own.watch(atServer, alice)
+	expect(t, own.notice(), "active;expires=3600 sip:a=open away sources")
+	watcher.watch(alice, bob)
+	b := parsed(t, doc("sip:b", "open", "do-not-disturb"), "pb")
+	s.share("server-b", bob, &Share{Document: &b})
+	expect(t, watcher.notice(), "active;expires=3600 sip:a=closed sip:b=closed do-not-disturb")
+	expect(t, own.notice(), "active;expires=3600 sip:a=closed away sources")
+	watcher.quiet()
+}
+
 func parsed(t *testing.T, text, publication string) pidf.Document {
 	t.Helper()
 	d, err := pidf.Parse([]byte(text), pidf.Limits{})
