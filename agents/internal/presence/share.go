@@ -273,8 +273,8 @@ func (p *Presence) Placed(presentity string) {
 		if who.others != nil {
 			before = *who.others
 		}
-		who.others = &needs
 		if len(before.Servers) == 0 && len(needs.Servers) == 0 && len(who.watching) == 0 {
+			who.others = &needs
 			return
 		}
 		who.watching = map[*event.Subscription]bool{}
@@ -293,9 +293,13 @@ func (p *Presence) Placed(presentity string) {
 				who.asked[""] = true
 			}
 		}
+		// What comes of it at once, share by share, is not to be seen before all of it
+		// is there.
+		who.others = &before
 		if p.cfg.Need != nil {
 			p.cfg.Need(presentity, origins(needs, who.asked))
 		}
+		who.others = &needs
 		who.stale()
 		last := who.last // decisions look at the views
 		p.tellSince(who, last, p.notifier.RedecideNow(presentity, nil))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -187,6 +188,51 @@ func TestAShareThatDecidesIsNewsToOthers(t *testing.T) {
 	expect(t, watcher.notice(), "active;expires=3600 sip:a=closed sip:b=closed do-not-disturb")
 	expect(t, own.notice(), "active;expires=3600 sip:a=closed away sources")
 	watcher.quiet()
+}
+
+// Shares that turn out to be old when they are needed again are not seen one by
+// one.
+func TestOldSharesAreNotShownOneByOne(t *testing.T) {
+	var mu sync.Mutex
+	others, moved := Others{Servers: []string{"server-b", "server-c"}}, false
+	var s *server
+	s = newServer(t, func(cfg *Config) {
+		cfg.Others = func(string) Others {
+			mu.Lock()
+			defer mu.Unlock()
+			return others
+		}
+		cfg.Need = func(_ string, from []Origin) {
+			mu.Lock()
+			again := moved
+			mu.Unlock()
+			for i := 0; again && i < len(from); i++ {
+				s.p.SetShare(alice, from[i], &Share{})
+			}
+		}
+	})
+	d := newDevice(t, s)
+	d.published(doc("sip:a", "open", "away"))
+	d.watch(alice, bob)
+	for _, server := range others.Servers {
+		b := parsed(t, doc("sip:"+server, "open", ""), server)
+		s.share(server, "", &Share{Document: &b})
+	}
+	expect(t, d.notice(), "active;expires=3600 sip:a=open sip:server-b=open sip:server-c=open away")
+	place := func(o Others) {
+		mu.Lock()
+		others, moved = o, true
+		mu.Unlock()
+		s.p.Placed(alice)
+		done := make(chan struct{})
+		s.lanes.Do(alice, func() { close(done) })
+		<-done
+	}
+	place(Others{})
+	expect(t, d.notice(), "active;expires=3600 sip:a=open away")
+	place(Others{Servers: []string{"server-c", "server-b"}})
+	d.published(doc("sip:d", "open", "")) // before it she saw what she had seen
+	expect(t, d.notice(), "active;expires=3600 sip:a=open sip:d=open away")
 }
 
 func parsed(t *testing.T, text, publication string) pidf.Document {
