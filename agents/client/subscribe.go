@@ -209,7 +209,11 @@ func (s *Subscription) Unsubscribe(ctx context.Context) error {
 	if over {
 		return nil
 	}
-	return s.again(ctx, 0)
+	err := s.again(ctx, 0)
+	if refusedWith(err, 481) { // it had ended: the NOTIFY that said so is still on its way, or lost
+		return nil
+	}
+	return err
 }
 
 // ends are the responses to a refresh that end the subscription (RFC 6665

@@ -286,3 +286,28 @@ func TestNonceServesAgain(t *testing.T) {
 }
 
 var _ sip.Handler = (*far)(nil)
+
+// What has ended at its notifier meanwhile is unsubscribed as well.
+func TestUnsubscribingWhatHasEnded(t *testing.T) {
+	f := newFar(t)
+	d := newDevice(t, "alice", f.at(), nil)
+	result := watching(t, d, time.Hour)
+	tx := f.asked("SUBSCRIBE")
+	f.answer(tx, 200, "n", "", "Expires", "3600", "Contact", f.contact())
+	sub, err := result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.notifies(d, f.notify(tx.Request(), "n", 1, "active;expires=3600"), 200)
+	d.next("presence")
+	done := make(chan error, 1)
+	go func() { done <- sub.Unsubscribe(timeout(t)) }()
+	f.answer(f.asked("SUBSCRIBE"), 481, "", "")
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if e := d.next("presence"); e.State != "terminated" {
+		t.Errorf("%+v", e)
+	}
+	<-sub.Done()
+}
