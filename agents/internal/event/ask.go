@@ -18,9 +18,10 @@ func (w *Watch) ask() {
 	}
 	if w.want.Peer != "" && !w.bold && w.s.isDown(w.want.Peer) {
 		switch {
+		case w.rec.RemoteTag != "": // it is refreshed, or ended, when the peer is there again
 		case w.ending:
 			w.finish(Update{})
-		case w.rec.RemoteTag == "": // it has not heard of it
+		default: // it has not heard of it
 			w.stall(fmt.Errorf("%s cannot be reached: %w", w.want.Peer, sip.ErrTransport))
 		}
 		return // until it is up

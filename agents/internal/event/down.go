@@ -147,14 +147,17 @@ func (w *Watch) stall(err error) {
 		return
 	}
 	u := Update{Err: err}
-	if w.ending || w.want.Fetch {
-		w.finish(u)
-		return
-	}
 	if w.rec.RemoteTag == "" {
+		if w.ending || w.want.Fetch {
+			w.finish(u)
+			return
+		}
 		w.drop()
 	}
 	w.next.Stop()
+	if w.ending { // the peer holds it until it expires: it is told once it is there again
+		return
+	}
 	u.Again = w.s.cfg.Retry
 	w.on(w, u)
 }

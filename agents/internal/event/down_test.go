@@ -128,3 +128,30 @@ func TestAPeerThatIsKnownToBeDown(t *testing.T) {
 		answer(w.far.next(), 200, "Expires", "600")
 	}
 }
+
+// What is let go of while its peer is away is ended there once it is back.
+func TestLetGoOfWhileThePeerIsAway(t *testing.T) {
+	w := setUp(t)
+	watch, _ := w.established()
+	answered := make(chan struct{})
+	w.lanes.Do(alice, func() {
+		defer close(answered)
+		w.s.lost(watch, errors.New("nobody listens"))
+	})
+	<-answered
+	w.update("error again 5s")
+	watch.Unsubscribe()
+	w.idle()
+	w.far.quiet()
+	if w.s.Count() != 1 {
+		t.Error("forgotten, while its peer holds it")
+	}
+	w.s.Reached("far")
+	tx := w.far.next()
+	expect(t, message.Get(tx.Request(), "Expires"), "0")
+	answer(tx, 481)
+	w.update("Call/Transaction Does Not Exist  status 481 over")
+	if w.s.Count() != 0 {
+		t.Error("still held")
+	}
+}
