@@ -104,11 +104,12 @@ func (w *world) differs(x *watch) string {
 
 // stale says what is wrong with what a watcher was shown: something that was gone
 // when she was settled last. What came and went in between she may hear of a
-// little later, where it is as it was.
+// little later, where it is as it was; and where a link or a server is back, a share
+// from before may still be there, if what she is shown hid it.
 func (w *world) stale(x *watch, v view, at time.Time) string {
 	for _, token := range tokens.FindAllString(v.shows, -1) {
 		if !slices.ContainsFunc(x.of.tokens, func(m marked) bool {
-			return m.token == token && (m.gone >= x.from || m.gone >= x.prior && at.Sub(m.at) < late)
+			return m.token == token && (m.gone >= x.from || m.gone >= x.prior && at.Sub(m.at) < late || at.Sub(w.mended) < late)
 		}) {
 			return token + " has come back: " + v.String()
 		}

@@ -415,6 +415,7 @@ func (w *world) start(_ context.Context, s step) error {
 	if err := at.start(); err != nil {
 		return err
 	}
+	w.mended = time.Now()
 	w.sweep()
 	return nil
 }
@@ -443,6 +444,7 @@ func (w *world) heal(_ context.Context, s step) error {
 	}
 	w.note("%s and %s are linked", w.bed.servers[link[0]].name, w.bed.servers[link[1]].name)
 	w.bed.set(link[0], link[1], false)
+	w.mended = time.Now()
 	return nil
 }
 

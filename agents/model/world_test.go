@@ -24,8 +24,9 @@ type world struct {
 	prefix  string // of this sequence's users
 	users   []*user
 	devices []*device
-	stamp   int  // of the latest body that was acknowledged
-	shaken  bool // a link or a server has failed
+	stamp   int       // of the latest body that was acknowledged
+	shaken  bool      // a link or a server has failed
+	mended  time.Time // when a link or a server came back last
 	news    chan struct{}
 	log     []string
 	// expiring are bodies that may be seen until they are gone by themselves.
