@@ -18,6 +18,7 @@ import (
 //   - A server that asks others for their shares of a user, since somebody
 //     watches there, closes its own devices while a device elsewhere says
 //     do-not-disturb. Who cannot reach that one, but this one, sees them closed.
+//     With distributed policy it is shown by others what the watcher may see.
 //   - Who is moved to other servers leaves behind what those keep that serve her no
 //     more; where nobody composes for her any more, watchers are told to subscribe
 //     anew ("deactivated"). A server that is dead notices when it starts.
@@ -81,7 +82,7 @@ func (w *world) undecided(x *watch) []view {
 // elsewhere says: it composes for somebody, and so knows.
 func (w *world) mirrors(u *user, server int) bool {
 	if u.place.Model != routing.Peer || !slices.ContainsFunc(w.watches(), func(x *watch) bool {
-		return x.of == u && x.s != nil && x.at == server
+		return x.of == u && x.s != nil && x.at == server && (w.bed.variant.Policy != db.DistributedPolicy || x.handling() == db.Allow)
 	}) {
 		return false
 	}
