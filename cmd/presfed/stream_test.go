@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -88,6 +89,7 @@ func TestStreamInConstantMemory(t *testing.T) {
 	if err := bob.Wait(); err != nil {
 		t.Errorf("bob's agent: %v", err)
 	}
+	fmt.Printf("| size | end | most memory resident |\n|---|---|---|\n| %d MiB | `presfed send-im` | %d MiB |\n| %d MiB | `presfed agent` | %d MiB |\n", size>>20, sender>>10, size>>20, receiver>>10)
 	for name, resident := range map[string]int{"sender": sender, "receiver": receiver} {
 		t.Logf("%s of %d bytes: at most %d KiB resident", name, size, resident)
 		if resident == 0 || resident > mostResident {
