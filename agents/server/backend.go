@@ -152,7 +152,7 @@ func (s *Server) notified(tx *sip.ServerTx, at string) {
 
 // heard notes that a peer is there: what waited for it goes on.
 func (s *Server) heard(from sip.Source) {
-	if len(from.Identities) == 0 || !s.subscriber.Waiting() {
+	if len(from.Identities) == 0 && !s.cfg.PeersByAddress || !s.subscriber.Waiting() {
 		return
 	}
 	if peer, err := s.peer(context.Background(), from); err == nil && peer != "" {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -84,9 +83,15 @@ type Config struct {
 	// NoAuth believes every client's From. Only for a bed on loopback addresses:
 	// anything else is an error.
 	NoAuth bool
-	Clock  clock.Clock
-	Log    *slog.Logger
-	Tap    wire.Tap
+	// PeersByAddress takes a datagram from another server's address in the directory
+	// for that server's: peers need no certificate then. Only for a bed on loopback
+	// addresses, of servers whose addresses there are: anything else is an error.
+	PeersByAddress bool
+	// PathMTU is sip.Config's: how many bytes a packet may have wherever datagrams go.
+	PathMTU int
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Tap     wire.Tap
 	// Control is the path of a Unix socket on which the server's wire records can
 	// be read and it can be told to stop; empty: none.
 	Control string
@@ -168,17 +173,13 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	}
 	s.policy = policy.New(locate.Rules(s.locate))
 	s.resolver = resolve.Resolver{Lookup: resolve.DNS{}}
-	if cfg.NoAuth {
-		for _, l := range cfg.Listen {
-			if !l.Addr.Addr().IsLoopback() {
-				return s, &InputError{
-					What: fmt.Sprintf("without authentication only loopback addresses are listened on, and %s is none", l.Addr),
-					Hint: "leave out --no-auth, or listen on 127.0.0.1",
-				}
-			}
-		}
-	} else if s.verifier, err = s.newVerifier(); err != nil {
+	if err = s.checkTrust(ctx); err != nil {
 		return s, err
+	}
+	if !cfg.NoAuth {
+		if s.verifier, err = s.newVerifier(); err != nil {
+			return s, err
+		}
 	}
 	if s.store, err = state.Open(cfg.State, state.Options{Full: cfg.FullSync, Log: s.log}); err != nil {
 		return s, err
@@ -197,7 +198,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	}, snapshot.Bindings)
 	endpoint := sip.Config{
 		Name: cfg.Name, Host: s.self.Identity, ServerTLS: cfg.ServerTLS, ClientTLS: cfg.ClientTLS,
-		Handler: (*handler)(s), Tap: s.cfg.Tap, Clock: cfg.Clock, Log: s.log, KeepAlive: cfg.KeepAlive,
+		Handler: (*handler)(s), Tap: s.cfg.Tap, Clock: cfg.Clock, Log: s.log, KeepAlive: cfg.KeepAlive, PathMTU: cfg.PathMTU,
 		Limits: sip.Limits{ConnectTimeout: max(0, 2*cfg.KeepAlive)},
 	}
 	for _, l := range cfg.Listen {

@@ -170,17 +170,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestNoAuthIsForLoopback(t *testing.T) {
-	dir := world(t)
-	_, err := server.New(t.Context(), server.Config{
-		Name: "server-a", Directory: filepath.Join(dir, "directory"), State: filepath.Join(dir, "s"), NoAuth: true,
-		Listen: []server.Listen{{Transport: "TCP", Addr: netip.MustParseAddrPort("0.0.0.0:0")}},
-	})
-	var input *server.InputError
-	if !errors.As(err, &input) {
-		t.Errorf("%v", err)
-	}
-	s, _ := run(t, dir, func(c *server.Config) { c.NoAuth = true })
+func TestNoAuth(t *testing.T) {
+	s, _ := run(t, world(t), func(c *server.Config) { c.NoAuth = true })
 	if _, err := device(t, "alice", "", "tcp:"+s.Addr("TCP").String()).Register(timeout(t), time.Minute); err != nil {
 		t.Errorf("%v", err)
 	}

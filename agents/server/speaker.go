@@ -91,9 +91,13 @@ func (s *Server) isFrom(req *message.Request, aor string) error {
 	return nil
 }
 
-// peer is the server that the connection's certificate names; "" for a client.
+// peer is the server that the connection's certificate names, or, if that is
+// enough, whose address it came from; "" for a client.
 func (s *Server) peer(ctx context.Context, from sip.Source) (string, error) {
 	if len(from.Identities) == 0 {
+		if s.cfg.PeersByAddress {
+			return s.peerAt(ctx, from)
+		}
 		return "", nil
 	}
 	server, err := s.locate.ServerByIdentity(ctx, from.Identities)

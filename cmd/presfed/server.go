@@ -27,6 +27,8 @@ type serverOptions struct {
 	certs      string
 	algorithms string
 	noAuth     bool
+	byAddress  bool
+	pathMTU    int
 	fullSync   bool
 	logLevel   string
 	control    string
@@ -74,6 +76,8 @@ flags go before the environment, the environment before the file.
 	f.StringVar(&opts.certs, "certs", "", "`folder` with ca.pem, NAME.pem and NAME.key, for TLS")
 	f.StringVar(&opts.algorithms, "digest-algorithms", "SHA-256,MD5", "`order` of digest challenges")
 	f.BoolVar(&opts.noAuth, "no-auth", false, "believe every client's From; for loopback addresses only")
+	f.BoolVar(&opts.byAddress, "peers-by-address", false, "know other servers by the addresses that their datagrams come from; for loopback addresses only")
+	f.IntVar(&opts.pathMTU, "path-mtu", 0, "how many `bytes` a packet may have wherever requests go by UDP, 1300 to 65535; what has more than that less 200 goes by TCP (default: unknown, and 1300 go by UDP)")
 	f.BoolVar(&opts.fullSync, "full-sync", false, "what was acknowledged survives power loss too, not only kill -9")
 	f.StringVar(&opts.control, "control", "", "Unix `socket` for trace: wire records are read there")
 	f.DurationVar(&opts.retry, "peer-retry", 5*time.Second, "how often a peer that cannot be reached is tried again")
@@ -91,6 +95,7 @@ func runServer(ctx context.Context, opts serverOptions) error {
 	cfg := server.Config{
 		Name: opts.name, Directory: opts.directory, State: opts.state, FullSync: opts.fullSync,
 		Algorithms: opts.algorithms, NoAuth: opts.noAuth, Control: opts.control, PeerRetry: opts.retry, KeepAlive: opts.keepAlive, Synchronised: opts.synced,
+		PeersByAddress: opts.byAddress, PathMTU: opts.pathMTU,
 	}
 	if cfg.State == "" {
 		cfg.State = filepath.Join(filepath.Dir(opts.directory), opts.name+".state")
@@ -103,6 +108,9 @@ func runServer(ctx context.Context, opts serverOptions) error {
 		return err
 	}
 	cfg.Profile = opts.profile
+	if opts.pathMTU != 0 && (opts.pathMTU < 1300 || opts.pathMTU > 65535) {
+		return usage("as in --path-mtu 1500", "--path-mtu %d: want 1300 to 65535", opts.pathMTU)
+	}
 	if err = opts.sharing.configure(&cfg); err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (e *Endpoint) SendStateless(m message.Message, to Target) error {
 		message.Prepend(m, "Via", e.Via(to, branch))
 	}
 	raw := message.Bytes(m)
-	if request && tooLarge(raw, to) {
+	if request && e.tooLarge(raw, to) {
 		return e.sendLarge(raw, branch, to)
 	}
 	l, err := e.link(to)

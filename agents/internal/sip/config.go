@@ -22,6 +22,9 @@ type Config struct {
 	// must verify what certificate it is shown; nil: no TLS in that role.
 	ServerTLS, ClientTLS *tls.Config
 	Handler              Handler
+	// PathMTU is how many bytes a packet may have wherever datagrams go, if that is
+	// known: larger requests go by TCP (RFC 3261 section 18.1.1). 0: it is not.
+	PathMTU int
 	// KeepAlive is how long a peer that has proved who it is may be silent before it
 	// is pinged; one that does not answer loses its connection within three times
 	// that. 0: nobody is pinged.

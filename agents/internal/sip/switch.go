@@ -6,13 +6,20 @@ import (
 )
 
 // mostDatagram is the largest request that goes by UDP where the path MTU is not
-// known, which it never is here (RFC 3261 section 18.1.1).
-const mostDatagram = 1300
+// known, and belowMTU how far below it a request must stay where it is (RFC 3261
+// section 18.1.1).
+const mostDatagram, belowMTU = 1300, 200
 
 // tooLarge says that a request must go by TCP to the address where it would have
 // gone by UDP. That a URI asks for UDP makes no difference: RFC 3263 section 4.1
 // has its transport parameter followed as a SHOULD, section 18.1.1 is a MUST.
-func tooLarge(raw []byte, to Target) bool { return to.Transport == "UDP" && len(raw) > mostDatagram }
+func (e *Endpoint) tooLarge(raw []byte, to Target) bool {
+	most := mostDatagram
+	if e.cfg.PathMTU > 0 {
+		most = e.cfg.PathMTU - belowMTU
+	}
+	return to.Transport == "UDP" && len(raw) > most
+}
 
 // overTCP is a target and a request on its way by TCP instead of UDP: its top Via
 // says so.
@@ -32,7 +39,7 @@ type byDatagram struct {
 
 // enlarge moves a transaction to TCP if its request is too large.
 func (tx *ClientTx) enlarge(branch string) {
-	if !tooLarge(tx.bytes, tx.to) {
+	if !tx.endpoint.tooLarge(tx.bytes, tx.to) {
 		return
 	}
 	tx.small = &byDatagram{tx.bytes, tx.to, tx.endpoint.Via(tx.to, branch)}

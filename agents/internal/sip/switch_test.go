@@ -56,13 +56,19 @@ func TestLargeRequestGoesByTCP(t *testing.T) {
 	}
 }
 
-// The limit is 1300 bytes of message, exactly.
+// The limit is 1300 bytes of message, exactly, or 200 less than a packet may have.
 func TestLargestDatagram(t *testing.T) {
+	for mtu, sizes := range map[int]map[int]string{0: {1300: "UDP", 1301: "TCP"}, 9000: {8800: "UDP", 8801: "TCP"}} {
+		testLargestDatagram(t, mtu, sizes)
+	}
+}
+
+func testLargestDatagram(t *testing.T, mtu int, sizes map[int]string) {
 	by := make(chan string, 1)
 	server := paired(t, &handler{request: func(tx *ServerTx) { by <- tx.Source().Transport; answer(tx, 200) }})
-	client := start(t, &handler{}, nil)
+	client := start(t, &handler{}, func(c *Config) { c.PathMTU = mtu })
 	to := Target{Transport: "UDP", Addr: server.Addr("UDP")}
-	for size, want := range map[int]string{1300: "UDP", 1301: "TCP"} {
+	for size, want := range sizes {
 		branch := NewBranch()
 		req := request("NOTIFY")
 		message.Prepend(req, "Via", client.Via(to, branch))
