@@ -32,6 +32,7 @@ type Options struct {
 type DB struct {
 	View
 	path     string
+	log      string // path of the write-ahead log
 	readOnly bool
 	file     atomic.Pointer[file]
 	reopen   sync.Mutex
@@ -41,7 +42,7 @@ type DB struct {
 // Open opens the directory at path. A file that is missing, unreadable, none of
 // ours or newer than this program is an *OpenError. The caller closes it.
 func Open(ctx context.Context, path string, o Options) (*DB, error) {
-	d := &DB{path: path, readOnly: o.ReadOnly}
+	d := &DB{path: path, log: path + "-wal", readOnly: o.ReadOnly}
 	d.View = View{d: d}
 	if o.Create {
 		if err := create(ctx, path, o.Domain); err != nil {

@@ -44,11 +44,18 @@ type cache struct {
 
 	// rev is the revision everything below is good for. Lookups take no lock.
 	rev   atomic.Pointer[db.Revision]
+	seen  atomic.Pointer[glanced]
 	small atomic.Pointer[settings]
 	users atomic.Pointer[sync.Map] // address of record -> *known
 
 	mu   sync.Mutex // guards catching up and adding
 	size int
+}
+
+// glanced is how the directory looked before its revision was read.
+type glanced struct {
+	db.Glance
+	rev *db.Revision
 }
 
 // known is a user's record; an old one is good only where there is no reading
@@ -61,8 +68,16 @@ type known struct {
 // current brings the cache up to date; an error means that what is there is all
 // that is known.
 func (c *cache) current(ctx context.Context) error {
+	have := c.rev.Load()
+	glance, settled := c.db.Glance()
+	if seen := c.seen.Load(); settled && seen != nil && *seen == (glanced{glance, have}) {
+		return nil
+	}
 	rev, err := c.db.Revision(ctx)
-	if err == nil && rev == *c.rev.Load() {
+	if err == nil && rev == *have {
+		if settled {
+			c.seen.Store(&glanced{glance, have})
+		}
 		return nil
 	}
 	if err == nil {
@@ -150,21 +165,19 @@ func (c *cache) record(ctx context.Context, aor string) (*record, error) {
 	return nil, &message.Unavailable{What: "the directory cannot be read", Err: err}
 }
 
-// read reads a user anew and remembers her.
+// read reads a user anew and remembers her. Who is not there is not remembered: a
+// peer could make up names for ever.
 func (c *cache) read(ctx context.Context, aor string) (*record, error) {
-	// Who is not there is not remembered: a peer could make up names for ever.
-	if _, err := c.db.User(ctx, aor); isNotFound(err) {
-		c.forget(aor)
-		return nil, nil
+	rev := *c.rev.Load()
+	r, err := readRecord(ctx, c.db.View, aor)
+	if after, rerr := c.db.Revision(ctx); err != nil || rerr != nil || after != rev { // it may be of several states
+		err = c.db.Snapshot(ctx, func(v db.View) (err error) {
+			if rev, err = v.Revision(ctx); err == nil {
+				r, err = readRecord(ctx, v, aor)
+			}
+			return err
+		})
 	}
-	var r *record
-	var rev db.Revision
-	err := c.db.Snapshot(ctx, func(v db.View) (err error) {
-		if rev, err = v.Revision(ctx); err == nil {
-			r, err = readRecord(ctx, v, aor)
-		}
-		return err
-	})
 	if err != nil {
 		c.link.saw(rev, err)
 		return nil, err
