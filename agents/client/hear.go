@@ -17,10 +17,15 @@ func (s *Session) tell(m msrp.Message, early bool, file string) {
 		state = "early"
 	}
 	e := Event{Type: "im", From: s.peer, Via: "session", State: state, ContentType: m.ContentType, Size: m.Size, File: file}
-	if kind, _, _ := strings.Cut(m.ContentType, "/"); strings.EqualFold(kind, "text") {
+	if isText(m.ContentType) {
 		e.Text = string(m.Body)
 	}
 	s.client.emit(e)
+}
+
+func isText(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, "/")
+	return strings.EqualFold(kind, "text")
 }
 
 // again says whether a message came before: one that was shown early is not shown
@@ -28,7 +33,7 @@ func (s *Session) tell(m msrp.Message, early bool, file string) {
 func (s *Session) again(m msrp.Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	again := m.Duplicate || s.heard[m.ID]
+	again := s.heard[m.ID]
 	if s.state < established && len(s.heard) < maxHeard {
 		if s.heard == nil {
 			s.heard = map[string]bool{}

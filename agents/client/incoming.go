@@ -21,7 +21,7 @@ func (s *Session) incoming(in msrp.Incoming, early bool) (msrp.Sink, error) {
 		return nil, nil
 	}
 	l := &large{session: s, early: early, info: in}
-	if dir := s.client.cfg.Save; dir != "" && !in.Duplicate {
+	if dir := s.client.cfg.Save; dir != "" {
 		var err error
 		if l.file, err = os.CreateTemp(dir, "im-*.part"); err != nil {
 			s.client.log.Error("a message cannot be saved", "peer", s.peer, "error", err)
@@ -40,7 +40,7 @@ type large struct {
 	file    *os.File // nil: it is not kept
 
 	mu   sync.Mutex
-	head []byte // what begins it, up to inMemory
+	head []byte // all of it while it may turn out to be small, up to inMemory
 	size int64
 	over bool
 }
@@ -52,7 +52,9 @@ func (l *large) WriteAt(p []byte, off int64) (int, error) {
 		return 0, io.ErrClosedPipe
 	}
 	l.size = max(l.size, off+int64(len(p)))
-	if end := min(off+int64(len(p)), inMemory); off < end {
+	if l.size > inMemory {
+		l.head = nil
+	} else if end := off + int64(len(p)); off < end {
 		if int64(len(l.head)) < end {
 			l.head = append(l.head, make([]byte, end-int64(len(l.head)))...)
 		}
@@ -66,7 +68,7 @@ func (l *large) WriteAt(p []byte, off int64) (int, error) {
 
 // End tells of a message that is whole. A file has its name from then on, and
 // one that is not whole goes.
-func (l *large) End(err error) {
+func (l *large) End(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.over = true
@@ -86,7 +88,7 @@ func (l *large) End(err error) {
 	}
 	if err != nil {
 		l.session.client.emit(Failed(fmt.Errorf("a message of %s came to nothing after %d bytes: %w", l.session.peer, l.size, err)))
-		return
+		return err
 	}
 	m := msrp.Message{Incoming: l.info}
 	m.Size = l.size
@@ -94,4 +96,5 @@ func (l *large) End(err error) {
 		m.Body = l.head
 	}
 	l.session.tell(m, l.early, path)
+	return nil
 }

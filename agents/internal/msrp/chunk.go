@@ -1,9 +1,6 @@
 package msrp
 
-import (
-	"cmp"
-	"context"
-)
+import "context"
 
 // chunk queues one SEND when there is a slot for it.
 func (m *message) chunk(ctx context.Context, body []byte, r ByteRange, flag Flag) error {
@@ -25,40 +22,19 @@ func (m *message) chunk(ctx context.Context, body []byte, r ByteRange, flag Flag
 // queue queues one SEND. release is called once, unless queue fails: when the
 // chunk has its outcome or, where none is due, when it is written.
 func (m *message) queue(body []byte, r ByteRange, flag Flag, release func()) error {
-	f := Frame{
-		Transaction: newTransaction(body, newIdent), Method: MethodSend, HasBody: !m.bodiless,
-		Headers: append(append(m.head[:len(m.head):len(m.head)], Header{headerByteRange, r.String()}), m.mime...),
-	}
-	partial := m.options.FailureReport == FailurePartial
-	t := &transaction{
-		session: m.s, report: cmp.Or(m.options.FailureReport, FailureYes), done: func(o Outcome) {
-			m.outcome(o)
-			if !partial {
-				release()
-			}
-		},
-		outcome: Outcome{MessageID: m.sent.MessageID, Transaction: f.Transaction, Range: r},
-	}
-	if err := m.conn.begin(t); err != nil {
+	place := &slot{free: release}
+	place.parts.Store(1)
+	out, t, err := m.frame(body, r, flag, place)
+	if err != nil {
 		return err
 	}
-	m.sent.Chunks++
-	raw := f.Append(m.s.e.buffer(), body, flag)
-	err := m.conn.out.push(&m.lane, outgoing{raw: raw, written: func(err error) {
-		m.conn.sent(t, err)
-		m.s.e.reuse(raw)
-		if partial {
-			release()
-		}
-	}})
-	if err != nil {
-		m.conn.take(f.Transaction)
+	if err = m.conn.out.push(&m.lane, out); err != nil {
+		m.conn.take(t.outcome.Transaction)
 		if m.stopped() {
 			return m.failure.Err
 		}
-		return err
 	}
-	return nil
+	return err
 }
 
 // outcome takes the end of one chunk's transaction.

@@ -123,9 +123,14 @@ func (e *Endpoint) shutdown() {
 	for _, s := range sessions {
 		s.end(ErrClosed)
 	}
+	var drained sync.WaitGroup
 	for _, c := range conns {
-		c.close(ErrClosed)
+		drained.Go(func() {
+			c.drain(e.cfg.Limits.Linger)
+			c.close(ErrClosed)
+		})
 	}
+	drained.Wait()
 }
 
 // spawn runs f on a goroutine that Run waits for; ErrClosed: the endpoint has

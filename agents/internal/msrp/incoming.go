@@ -3,6 +3,8 @@ package msrp
 import (
 	"errors"
 	"slices"
+
+	"presfed/agents/internal/clock"
 )
 
 // Incoming is what is known of a message when it begins.
@@ -13,9 +15,6 @@ type Incoming struct {
 	Size          int64  // bytes; Unknown: not said
 	SuccessReport bool   // the sender wants to hear of success; this room reports it
 	FailureReport FailureReport
-	// Duplicate: the session has had a whole message of that ID before. It is
-	// not to be shown again without saying so (RFC 4975 section 5.4).
-	Duplicate bool
 }
 
 // Message is one that arrived whole and was assembled in memory.
@@ -34,6 +33,7 @@ type reception struct {
 	got   spans
 	total int64 // Unknown until the chunk with the "$" flag has ended
 	whole bool
+	late  clock.Timer // gives it up when its next chunk does not come; under the session's lock
 
 	chunk ByteRange // of the present chunk
 	at    int64     // position of its next byte, from 0
@@ -45,7 +45,8 @@ type refusal struct {
 }
 
 // receive is the reception that a SEND belongs to, begun if it is new; nil for
-// a SEND without a body. What it refuses is not to be taken.
+// a SEND without a body, and for what comes of a message once more that has
+// been whole before, which must not be shown again (RFC 4975 section 5.4). What it refuses is not to be taken.
 func (s *Session) receive(f *Frame) (*reception, *StatusError) {
 	if !f.HasBody && f.ContentType() == "" {
 		return nil, nil
@@ -57,22 +58,27 @@ func (s *Session) receive(f *Frame) (*reception, *StatusError) {
 	id := f.MessageID()
 	s.mu.Lock()
 	in := s.incoming[id]
+	if in != nil && in.late != nil {
+		in.late.Stop()
+	}
 	i := slices.IndexFunc(s.refused, func(x refusal) bool { return x.id == id })
 	var before *StatusError
 	if i >= 0 {
 		before = s.refused[i].why
 	}
-	duplicate := slices.Contains(s.seen, id)
+	again := slices.Contains(s.seen, id)
 	full := len(s.incoming) >= s.e.cfg.Limits.Incoming || len(s.incoming)+s.waiting >= s.e.cfg.Limits.Deliveries
 	s.mu.Unlock()
 	switch {
 	case before != nil:
 		return nil, before
+	case in == nil && again:
+		return nil, nil
 	case in == nil && full:
 		return nil, s.decline(id, &StatusError{Code: StatusStop})
 	case in == nil:
 		var why *StatusError
-		if in, why = s.open(f, r, duplicate); why != nil {
+		if in, why = s.open(f, r); why != nil {
 			return nil, s.decline(id, why)
 		}
 	}
@@ -84,14 +90,14 @@ func (s *Session) receive(f *Frame) (*reception, *StatusError) {
 }
 
 // open begins a message.
-func (s *Session) open(f *Frame, r ByteRange, duplicate bool) (*reception, *StatusError) {
+func (s *Session) open(f *Frame, r ByteRange) (*reception, *StatusError) {
 	if !accepts(s.cfg.AcceptTypes, f.ContentType()) {
 		return nil, &StatusError{Code: StatusUnsupportedType}
 	}
 	disposition, _ := f.Headers.Get(headerContentDisposition)
 	in := &reception{s: s, total: Unknown, info: Incoming{
 		ID: f.MessageID(), ContentType: f.ContentType(), Disposition: disposition, Size: r.Total,
-		SuccessReport: f.SuccessReport(), FailureReport: f.FailureReport(), Duplicate: duplicate,
+		SuccessReport: f.SuccessReport(), FailureReport: f.FailureReport(),
 	}}
 	if s.cfg.MaxSize > 0 && r.Total > s.cfg.MaxSize {
 		return nil, &StatusError{Code: StatusStop}
@@ -120,7 +126,7 @@ func (s *Session) open(f *Frame, r ByteRange, duplicate bool) (*reception, *Stat
 	}
 	s.mu.Unlock()
 	if err != nil {
-		in.sink.End(err)
+		_ = in.sink.End(err)
 		return nil, &StatusError{Code: StatusNoSession}
 	}
 	return in, nil

@@ -25,6 +25,7 @@ type Limits struct {
 	Dial        time.Duration // until a connection stands, TLS included: 10 s
 	Write       time.Duration // until the peer takes what is written: 20 s
 	Frame       time.Duration // without a byte inside a frame: 2 min
+	Stalled     time.Duration // between two chunks of a message: 10 min
 	Unbound     time.Duration // an accepted connection that no session owns: 30 s
 	Idle        time.Duration // a connection whose sessions say nothing: no limit
 	Linger      time.Duration // a connection whose sessions have ended: 1 s
@@ -46,6 +47,7 @@ func (l Limits) withDefaults() Limits {
 	l.Dial = cmp.Or(l.Dial, 10*time.Second)
 	l.Write = cmp.Or(l.Write, 20*time.Second)
 	l.Frame = cmp.Or(l.Frame, 2*time.Minute)
+	l.Stalled = cmp.Or(l.Stalled, 10*time.Minute)
 	l.Unbound = cmp.Or(l.Unbound, 30*time.Second)
 	l.Linger = cmp.Or(l.Linger, time.Second)
 	l.Transaction = cmp.Or(l.Transaction, 30*time.Second)

@@ -12,6 +12,7 @@ type outgoing struct {
 	// written is called by the writing goroutine after the write, or with an
 	// error; it must not block. May be nil.
 	written func(error)
+	divide  *divisible // nil: it is written whole
 }
 
 // queue orders what a connection writes: responses and REPORTs first, then
@@ -90,6 +91,35 @@ func (q *queue) next(batch []outgoing, size int) []outgoing {
 		}
 	}
 	return batch
+}
+
+// resume queues a frame ahead of the others in its lane; the other lanes are
+// next.
+func (q *queue) resume(l *lane, f outgoing) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed != nil:
+		return q.closed
+	case l.stopped:
+		return errStopped
+	}
+	q.lanes = append(slices.DeleteFunc(q.lanes, func(x *lane) bool { return x == l }), l)
+	l.frames = slices.Insert(l.frames, 0, f)
+	return nil
+}
+
+// interrupts is how a chunk of that lane is to be ended now: Last: not yet.
+func (q *queue) interrupts(l *lane) Flag {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case l.stopped:
+		return Abort
+	case len(q.urgent) > 0, len(q.lanes) > 1, len(q.lanes) == 1 && q.lanes[0] != l:
+		return More
+	}
+	return Last
 }
 
 // drop takes what is in a lane out of the queue, and stops the lane.

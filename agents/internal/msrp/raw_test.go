@@ -176,12 +176,12 @@ func TestFailureReportDecidesWhatIsAnswered(t *testing.T) {
 
 // Chunks of our own, as RFC 4975 section 7.1.1 wants them.
 func TestChunksOnTheWire(t *testing.T) {
-	body := strings.Repeat("0123456789abcdef", 300) // 4800 bytes
+	body := strings.Repeat("0123456789abcdef", 4196) // 67136 bytes, two chunks and a small one
 	for _, c := range []struct {
 		name  string
 		body  io.Reader
 		total string
-	}{{"size known", strings.NewReader(body), "4800"}, {"size unknown", io.MultiReader(strings.NewReader(body)), "*"}} {
+	}{{"size known", strings.NewReader(body), "67136"}, {"size unknown", io.MultiReader(strings.NewReader(body)), "*"}} {
 		t.Run(c.name, func(t *testing.T) {
 			uri, accept := listenPeer(t)
 			e := startEndpoint(t, Config{})
@@ -199,7 +199,7 @@ func TestChunksOnTheWire(t *testing.T) {
 			for i, want := range []struct {
 				r    string
 				flag Flag
-			}{{"1-2048/" + c.total, More}, {"2049-4096/" + c.total, More}, {"4097-4800/4800", Last}} {
+			}{{"1-*/" + c.total, More}, {"32769-*/" + c.total, More}, {"65537-67136/67136", Last}} {
 				f, part, flag := p.frame()
 				r, _ := f.Headers.Get("Byte-Range")
 				d, _ := f.Headers.Get("Content-Disposition")

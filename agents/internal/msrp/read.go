@@ -38,10 +38,15 @@ func (c *conn) frames() error {
 		if err != nil {
 			return err
 		}
+		refused := f.IsResponse() && f.Status/100 != 2
 		if f.IsResponse() {
+			t := c.find(f.Transaction)
+			if refused {
+				c.response(f) // at once: the rest of the chunk may still be to write
+			}
 			// The request this answers was written, or there would be no response:
 			// wait for its record.
-			if t := c.find(f.Transaction); t != nil {
+			if t != nil {
 				select {
 				case <-t.recorded:
 				case <-c.dead:
@@ -56,7 +61,9 @@ func (c *conn) frames() error {
 			if !whole {
 				return fmt.Errorf("%w: endless response", errPeer)
 			}
-			c.response(f)
+			if !refused {
+				c.response(f)
+			}
 			continue
 		}
 		if err := c.request(d, f, held, whole); err != nil {

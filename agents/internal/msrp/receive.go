@@ -1,6 +1,9 @@
 package msrp
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // write takes bytes of the present chunk. RFC 4975 section 7.3.1: what counts
 // is how many there are, not how many the Byte-Range promised: the RFC's own
@@ -47,6 +50,7 @@ func (in *reception) finish(flag Flag) (then func(), why *StatusError) {
 		in.total = in.at
 	}
 	if in.total == Unknown || !in.got.whole(in.total) {
+		in.await()
 		return func() {}, nil
 	}
 	s := in.s
@@ -54,38 +58,60 @@ func (in *reception) finish(flag Flag) (then func(), why *StatusError) {
 	mine := s.incoming[in.info.ID] == in
 	if mine {
 		delete(s.incoming, in.info.ID)
-		s.seen = pushLast(s.seen, in.info.ID, 64)
 		s.waiting++
 	}
 	s.mu.Unlock()
 	if !mine {
 		return nil, &StatusError{Code: StatusNoSession}
 	}
-	in.whole = true
 	in.info.Size = in.total
-	in.sink.End(nil)
+	if err := in.sink.End(nil); err != nil {
+		s.call(in.handled)
+		return nil, s.decline(in.info.ID, asStatus(err, StatusStop))
+	}
+	in.whole = true
+	s.mu.Lock()
+	s.seen = pushLast(s.seen, in.info.ID, 64)
+	s.mu.Unlock()
 	return in.deliver, nil
+}
+
+// await gives the message up if no other chunk of it comes in time.
+func (in *reception) await() {
+	s, wait := in.s, in.s.e.cfg.Limits.Stalled
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.incoming[in.info.ID] == in {
+		in.late = s.e.cfg.Clock.AfterFunc(wait, func() {
+			_ = in.give(&StatusError{Code: StatusStop}, fmt.Errorf("%w: half a message for %s", ErrTimeout, wait))
+		})
+	}
 }
 
 // deliver hands an assembled message to its callback; a sink has had its own.
 // The session is not over before.
 func (in *reception) deliver() {
-	s := in.s
-	s.call(func() {
+	in.s.call(func() {
 		if in.mem != nil {
-			s.cfg.OnMessage(Message{Incoming: in.info, Body: in.mem.bytes[:in.total]})
+			in.s.cfg.OnMessage(Message{Incoming: in.info, Body: in.mem.bytes[:in.total]})
 		}
-		s.mu.Lock()
-		s.waiting--
-		if in.mem != nil {
-			s.buffered -= in.mem.size
-		}
-		last := s.err != nil && s.waiting == 0
-		s.mu.Unlock()
-		if last {
-			s.call(func() { close(s.done) })
-		}
+		in.handled()
 	})
+}
+
+// handled: the message is out of our hands. Called by the session's callbacks.
+func (in *reception) handled() {
+	s := in.s
+	s.mu.Lock()
+	s.waiting--
+	if in.mem != nil {
+		s.buffered -= in.mem.size
+	}
+	last := s.err != nil && s.waiting == 0
+	s.mu.Unlock()
+	if last {
+		s.call(func() { close(s.done) })
+	}
 }
 
 // give gives the message up: the peer hears why, the sink the reason.
@@ -104,10 +130,13 @@ func (in *reception) drop(reason error) {
 		if in.mem != nil {
 			s.buffered -= in.mem.size
 		}
+		if in.late != nil {
+			in.late.Stop()
+		}
 	}
 	s.mu.Unlock()
 	if mine {
-		in.sink.End(reason)
+		_ = in.sink.End(reason)
 	}
 }
 

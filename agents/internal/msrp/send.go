@@ -11,9 +11,12 @@ import (
 )
 
 const (
-	// chunkSize is the body of a chunk: the most that need not be
-	// interruptible (RFC 4975 section 7.1.1).
-	chunkSize = 2048
+	// smallChunk is the largest body that need not be interruptible (RFC 4975
+	// section 7.1.1).
+	smallChunk = 2048
+	// chunkSize is the largest body of a chunk, in bytes. It is held whole, so that
+	// the end-line is known not to occur in it.
+	chunkSize = 32 << 10
 	// window is how many chunks of a message may be written, or waiting to be,
 	// without a response.
 	window = 32
@@ -28,7 +31,8 @@ type SendOptions struct {
 	Disposition   string        // Content-Disposition; empty: none
 }
 
-// Send sends one message in chunks of at most 2048 bytes, reading body as it
+// Send sends one message in chunks of at most 32 KiB, which are interrupted
+// where something else waits for the connection, reading body as it
 // goes, and returns when the last chunk has its response; with FailurePartial
 // and FailureNo, which bring none, when it is written. A nil body and empty
 // contentType send a bodiless SEND. On a session that is not Ready it waits.
@@ -130,7 +134,7 @@ func (s *Session) newMessage(contentType string, body io.Reader, o SendOptions) 
 	if err := m.fits(m.total); err != nil {
 		return nil, err
 	}
-	m.body = bufio.NewReaderSize(body, 2*chunkSize)
+	m.body = bufio.NewReaderSize(body, 2*smallChunk)
 	return m, nil
 }
 
@@ -140,9 +144,13 @@ func (m *message) sendAll(ctx context.Context) error {
 		// RFC 4975 section 7.1.1: a Byte-Range of nothing starts at 1.
 		return m.chunk(ctx, nil, ByteRange{Start: 1, End: 0, Total: 0}, Last)
 	}
-	var buf [chunkSize]byte
+	size := int64(chunkSize)
+	if m.total != Unknown {
+		size = min(size, m.total)
+	}
+	buf := make([]byte, size)
 	for at := int64(0); ; {
-		want := int64(chunkSize)
+		want := size
 		if m.total != Unknown {
 			want = min(want, m.total-at)
 		}
@@ -188,6 +196,10 @@ func (m *message) sendAll(ctx context.Context) error {
 func (m *message) giveUp(why error, body []byte, r ByteRange) error {
 	if m.stopped() {
 		return m.failure.Err
+	}
+	if len(body) > smallChunk {
+		body = body[:smallChunk]
+		r.End = r.Start - 1 + smallChunk
 	}
 	return errors.Join(why, m.queue(body, r, Abort, func() {}))
 }

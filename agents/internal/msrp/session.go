@@ -153,6 +153,11 @@ func (s *Session) end(err error) {
 	s.err = err
 	c, parts, tracked := s.conn, s.incoming, s.tracked
 	s.incoming, s.tracked = nil, nil
+	for _, r := range parts {
+		if r.late != nil {
+			r.late.Stop()
+		}
+	}
 	owed := s.waiting > 0 // messages that were answered 200: the last of them closes done
 	s.mu.Unlock()
 
@@ -161,7 +166,7 @@ func (s *Session) end(err error) {
 	s.e.mu.Unlock()
 	close(s.ended)
 	for _, r := range parts {
-		r.sink.End(err)
+		_ = r.sink.End(err)
 	}
 	for _, m := range tracked {
 		m.settle(err)

@@ -10,8 +10,9 @@ type Sink interface {
 	WriteAt(p []byte, off int64) (int, error)
 	// End is called once: with nil when the whole message has been written,
 	// else with the reason why there will be no more. If the session ends, a
-	// WriteAt may be under way, or come still.
-	End(err error)
+	// WriteAt may be under way, or come still. What a whole message's End returns
+	// refuses it as an error of WriteAt does: the peer is told 200 only after nil.
+	End(err error) error
 }
 
 // memory is the sink of a message that is assembled.
@@ -42,4 +43,4 @@ func (m *memory) WriteAt(p []byte, off int64) (int, error) {
 	return copy(m.bytes[off:end], p), nil
 }
 
-func (m *memory) End(error) {}
+func (m *memory) End(error) error { return nil }

@@ -103,6 +103,6 @@ func (s *Stream) due() []byte {
 }
 
 // End is the Sink's.
-func (s *Stream) End(err error) {
-	_ = s.w.CloseWithError(err) // nil: io.EOF
+func (s *Stream) End(err error) error {
+	return s.w.CloseWithError(err) // nil: io.EOF
 }

@@ -26,7 +26,7 @@ func TestRecords(t *testing.T) {
 	b := startEndpoint(t, Config{Participant: "bob-pc", Tap: rb.tap})
 	bb := newInbox()
 	sa, sb := pair(t, a, b, newInbox().config(), bb.config())
-	sent, err := sa.Send(testContext(t), "text/plain", strings.NewReader(strings.Repeat("x", 10_000)), SendOptions{SuccessReport: true})
+	sent, err := sa.Send(testContext(t), "text/plain", strings.NewReader(strings.Repeat("x", 150_000)), SendOptions{SuccessReport: true})
 	if err != nil {
 		t.Fatal(err)
 	}

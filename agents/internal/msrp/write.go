@@ -25,14 +25,14 @@ func (c *conn) write() {
 		}
 		buf = buf[:0]
 		for _, f := range batch {
-			buf = append(buf, f.raw...)
+			if f.divide == nil {
+				buf = append(buf, f.raw...)
+			}
 		}
-		// A deadline is the network's, not the clock's: it is absolute real time.
 		at := c.e.cfg.Clock.Now()
-		_ = c.nc.SetWriteDeadline(time.Now().Add(c.e.cfg.Limits.Write))
-		var err error
-		if len(buf) > 0 {
-			_, err = c.nc.Write(buf)
+		err := c.put(buf)
+		if last := &batch[len(batch)-1]; err == nil && last.divide != nil {
+			err = c.putChunk(last)
 		}
 		if err != nil {
 			c.close(err)
@@ -66,9 +66,22 @@ func (c *conn) urgent(raw []byte) error {
 }
 
 // flush waits until what has been queued ahead of the chunks is written.
-func (c *conn) flush() {
+func (c *conn) flush() { <-c.flushed() }
+
+func (c *conn) flushed() <-chan struct{} {
 	done := make(chan struct{})
-	if c.out.push(nil, outgoing{written: func(error) { close(done) }}) == nil {
-		<-done
+	if c.out.push(nil, outgoing{written: func(error) { close(done) }}) != nil {
+		close(done)
+	}
+	return done
+}
+
+// drain is flush, for so long at most.
+func (c *conn) drain(wait time.Duration) {
+	limit := time.NewTimer(wait) // real time, as for writing
+	defer limit.Stop()
+	select {
+	case <-c.flushed():
+	case <-limit.C:
 	}
 }
