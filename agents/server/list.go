@@ -44,6 +44,7 @@ func (s *Server) subscribeList(tx *sip.ServerTx, list string) {
 		s.reply(tx, 403)
 	case s.understands(tx, rlmi.Extension):
 		ask.Resource, ask.View = ask.Resource+";"+rlmi.Param+"="+list, eventlist.View
+		tx.Queued()
 		s.notifier.Subscribe(tx, ask)
 	}
 }

@@ -80,6 +80,8 @@ func (m *metrics) measure(s *Server) {
 	gauge("presfed_sip_connections", "Open TCP and TLS connections.", func() float64 { return float64(s.endpoint.Load().Connections) })
 	gauge("presfed_sip_client_transactions", "SIP client transactions.", func() float64 { return float64(s.endpoint.Load().ClientTransactions) })
 	gauge("presfed_sip_server_transactions", "SIP server transactions.", func() float64 { return float64(s.endpoint.Load().ServerTransactions) })
+	gauge("presfed_sip_queued", "SIP requests that wait for this server alone.", func() float64 { return float64(s.endpoint.Load().Queued) })
+	count("presfed_sip_refused_total", "SIP requests refused for overload.", func() float64 { return float64(s.endpoint.Load().Refused) })
 	gauge("presfed_invites_pending", "INVITEs without a final response.", number(s.proxy.Pending))
 	gauge("presfed_subscriptions", "Subscriptions held as a notifier.", number(s.notifier.Count))
 	gauge("presfed_shares", "Subscriptions held as a subscriber, for composed views and for buddy lists.", number(s.subscriber.Count))

@@ -164,6 +164,7 @@ func (s *Server) register(tx *sip.ServerTx) {
 		s.refuse(tx, err)
 		return
 	}
+	tx.Queued()
 	s.registrar.Register(tx, aor)
 }
 

@@ -66,6 +66,7 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 		s.reply(tx, mayNotSpeak)
 		return
 	}
+	tx.Queued()
 	s.notifier.Subscribe(tx, ask)
 }
 
@@ -145,6 +146,7 @@ func (s *Server) refresh(tx *sip.ServerTx) {
 		return
 	}
 	if s.understands(tx, rlmi.Extension) {
+		tx.Queued()
 		s.notifier.Refresh(tx, watcher, sender.Peer)
 	}
 }
@@ -183,6 +185,7 @@ func (s *Server) publish(tx *sip.ServerTx) {
 	}
 	take := func() {
 		if s.understands(tx) {
+			tx.Queued()
 			s.presence.Publish(tx, scheme+where.User)
 		}
 	}

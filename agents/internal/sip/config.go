@@ -85,23 +85,30 @@ type Target struct {
 type Limits struct {
 	Message      message.Limits
 	Peer         message.Limits // of a connection whose peer has proved who it is: what it passes on has grown on its way
-	Connections  int            // accepted and dialled together
+	Connections  int            // accepted and dialled together; fewer where the system allows fewer files
+	Address      int            // accepted from one address, or one IPv6 network of 64 bits
 	Transactions int            // both sides; past it new requests get 503
 	Queue        int            // bytes that may wait for one connection's peer to read
 	PeerQueue    int            // where the peer has proved who it is: many users' messages wait there
 	ReadTimeout  time.Duration  // for a message that has begun, and the first of a connection accepted, to be complete
-	WriteTimeout time.Duration  // a peer that takes no piece of what waits this long loses its connection
+	// StrangerIdle is how long a connection may go without a message of which nothing has
+	// been answered 2xx yet (OPTIONS aside), and Idle any other of a client; an empty
+	// line counts for the latter. Until a quarter of StrangerIdle more it may live.
+	StrangerIdle, Idle time.Duration
+	WriteTimeout       time.Duration // a peer that takes no piece of what waits this long loses its connection
 	// ConnectTimeout is for a connection to come about, and for its TLS handshake.
 	ConnectTimeout time.Duration
-	RetryAfter     time.Duration // what a 503 says
+	Delay          time.Duration // requests that would wait longer than that for us, for a second, get 503
+	RetryAfter     time.Duration // what a 503 says, at least; twice that at most
 }
 
 // DefaultLimits suit a server of some ten thousand users.
 var DefaultLimits = Limits{
 	Message: message.DefaultLimits, Peer: message.Limits{HeaderBytes: 64 << 10, Headers: 256, BodyBytes: message.DefaultLimits.BodyBytes},
-	Connections: 20_000, Transactions: 200_000,
+	Connections: 20_000, Address: 10_000, Transactions: 200_000,
 	Queue: 4 << 20, PeerQueue: 64 << 20, ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Second,
-	ConnectTimeout: 10 * time.Second, RetryAfter: 5 * time.Second,
+	StrangerIdle: 2 * time.Minute, Idle: 25 * time.Hour, // the longest binding's, and more
+	ConnectTimeout: 10 * time.Second, Delay: 250 * time.Millisecond, RetryAfter: 5 * time.Second,
 }
 
 // Timers are RFC 3261's, table 4.

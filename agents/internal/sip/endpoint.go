@@ -34,6 +34,8 @@ type Endpoint struct {
 	pool      pool
 	clients   table[*ClientTx]
 	servers   table[*ServerTx]
+	pressure  pressure
+	refused   atomic.Int64 // by turnAway
 	records   atomic.Uint64
 	flows     atomic.Uint64
 	wg        sync.WaitGroup
@@ -67,6 +69,7 @@ func New(cfg Config) (*Endpoint, error) {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
+	e.fitFiles()
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	e.pool.init()
 	e.clients.init()
@@ -122,12 +125,16 @@ func (l Limits) withDefaults() Limits {
 	l.Peer.Headers = cmp.Or(l.Peer.Headers, d.Peer.Headers)
 	l.Peer.BodyBytes = cmp.Or(l.Peer.BodyBytes, l.Message.BodyBytes)
 	l.Connections = cmp.Or(l.Connections, d.Connections)
+	l.Address = cmp.Or(l.Address, d.Address)
+	l.StrangerIdle = cmp.Or(l.StrangerIdle, d.StrangerIdle)
+	l.Idle = cmp.Or(l.Idle, d.Idle)
 	l.Transactions = cmp.Or(l.Transactions, d.Transactions)
 	l.Queue = cmp.Or(l.Queue, d.Queue)
 	l.PeerQueue = cmp.Or(l.PeerQueue, d.PeerQueue)
 	l.ReadTimeout = cmp.Or(l.ReadTimeout, d.ReadTimeout)
 	l.WriteTimeout = cmp.Or(l.WriteTimeout, d.WriteTimeout)
 	l.ConnectTimeout = cmp.Or(l.ConnectTimeout, d.ConnectTimeout)
+	l.Delay = cmp.Or(l.Delay, d.Delay)
 	l.RetryAfter = cmp.Or(l.RetryAfter, d.RetryAfter)
 	return l
 }
@@ -189,6 +196,7 @@ func (e *Endpoint) Run(ctx context.Context) error {
 	for _, d := range e.datagrams {
 		e.wg.Go(d.read)
 	}
+	e.wg.Go(e.sweep)
 	<-ctx.Done()
 	e.starting.Lock()
 	e.stop()
@@ -225,13 +233,15 @@ func (e *Endpoint) accept(l listener) {
 			}
 			continue
 		}
-		if e.pool.size() >= e.cfg.Limits.Connections {
-			e.log.Warn("connection refused: too many", "transport", l.transport, "peer", nc.RemoteAddr())
+		remote := addrPort(nc.RemoteAddr())
+		if why := e.pool.crowded(remote.Addr(), e.cfg.Limits); why != "" {
+			e.log.Warn("connection refused", "why", why, "transport", l.transport, "peer", remote)
 			nc.Close()
 			continue
 		}
-		c := e.newStream(l.transport, addrPort(nc.RemoteAddr()), "")
+		c := e.newStream(l.transport, remote, "")
 		c.accepted = true
+		e.pool.accepted(c)
 		if l.transport == "TLS" {
 			nc = tls.Server(nc, e.cfg.ServerTLS)
 		}

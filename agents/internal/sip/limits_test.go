@@ -217,8 +217,8 @@ func TestOverloadOnAStream(t *testing.T) {
 	r := bufio.NewReader(c)
 	for _, tt := range []struct{ method, branch, want, field string }{
 		{"INVITE", "z9hG4bKi", "SIP/2.0 180 ", "CSeq: 7 INVITE"},
-		{"OPTIONS", "z9hG4bKo", "SIP/2.0 503 ", "Retry-After: 5"},
-		{"CANCEL", "z9hG4bKother", "SIP/2.0 503 ", "Retry-After: 5"},
+		{"OPTIONS", "z9hG4bKo", "SIP/2.0 503 ", "Retry-After: "},
+		{"CANCEL", "z9hG4bKother", "SIP/2.0 503 ", "Retry-After: "},
 		{"CANCEL", "z9hG4bKi", "SIP/2.0 200 ", "CSeq: 7 CANCEL"},
 	} {
 		io.WriteString(c, wireRequest(tt.method, tt.branch, "Content-Length: 0\r\n"))
@@ -240,7 +240,7 @@ func TestOverloadIs503(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(buf[:n]); !strings.HasPrefix(got, "SIP/2.0 503") || !strings.Contains(got, "Retry-After: 5") || !strings.Contains(got, "z9hG4bKb") {
+	if got := string(buf[:n]); !strings.HasPrefix(got, "SIP/2.0 503") || !strings.Contains(got, "Retry-After: ") || !strings.Contains(got, "z9hG4bKb") {
 		t.Errorf("%s", got)
 	}
 }

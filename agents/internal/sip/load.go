@@ -4,6 +4,8 @@ package sip
 type Load struct {
 	Connections                            int // TCP and TLS
 	ClientTransactions, ServerTransactions int
+	Queued                                 int // requests that wait for us alone
+	Refused                                int // for overload, since the start
 }
 
 // Load counts; it may be asked at any time.
@@ -12,5 +14,7 @@ func (e *Endpoint) Load() Load {
 		Connections:        e.pool.size(),
 		ClientTransactions: int(e.clients.count.Load()),
 		ServerTransactions: int(e.servers.count.Load()),
+		Queued:             int(e.pressure.waiting.Load()),
+		Refused:            int(e.refused.Load()),
 	}
 }

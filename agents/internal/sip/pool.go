@@ -15,9 +15,12 @@ type pool struct {
 	mu    sync.Mutex
 	flows map[Flow]*stream
 	keys  map[string]*stream
+	from  map[netip.Addr]int // how many were accepted from where
 }
 
-func (p *pool) init() { p.flows, p.keys = map[Flow]*stream{}, map[string]*stream{} }
+func (p *pool) init() {
+	p.flows, p.keys, p.from = map[Flow]*stream{}, map[string]*stream{}, map[netip.Addr]int{}
+}
 
 func poolKey(transport string, addr netip.AddrPort, serverName string) string {
 	return transport + " " + addr.String() + " " + strings.ToLower(serverName)
@@ -46,6 +49,12 @@ func (p *pool) remove(c *stream) {
 		}
 	}
 	c.keys = nil
+	if c.from.IsValid() {
+		if p.from[c.from]--; p.from[c.from] == 0 {
+			delete(p.from, c.from)
+		}
+		c.from = netip.Addr{}
+	}
 }
 
 func (p *pool) size() int {
@@ -72,12 +81,7 @@ func (p *pool) find(to Target) *stream {
 const lastWrites = 250 * time.Millisecond
 
 func (p *pool) closeAll() {
-	p.mu.Lock()
-	all := make([]*stream, 0, len(p.flows))
-	for _, c := range p.flows {
-		all = append(all, c)
-	}
-	p.mu.Unlock()
+	all := p.all()
 	until, cancel := context.WithTimeout(context.Background(), lastWrites)
 	defer cancel()
 	for _, c := range all {

@@ -16,6 +16,9 @@ func (e *Endpoint) receive(raw []byte, problem *message.ParseError, l link) {
 			return
 		}
 	}
+	if problem == nil && e.turnAway(raw, l) {
+		return
+	}
 	msg, err := message.Parse(raw, e.messageLimits(l.source()))
 	if problem != nil {
 		err = problem
@@ -120,6 +123,13 @@ func stampVia(req *message.Request, src Source) (message.Via, error) {
 	if err != nil {
 		return via, err
 	}
+	if stamp(&via, src) {
+		replaceTopVia(req, via.String())
+	}
+	return via, nil
+}
+
+func stamp(via *message.Via, src Source) (changed bool) {
 	ip := src.Remote.Addr().String()
 	before := len(via.Params)
 	rport, asked := via.Params.Get("rport")
@@ -128,10 +138,7 @@ func stampVia(req *message.Request, src Source) (message.Via, error) {
 	} else if strings.Trim(via.Host, "[]") != ip {
 		via.Params = via.Params.With("received", ip)
 	}
-	if asked || len(via.Params) != before {
-		replaceTopVia(req, via.String())
-	}
-	return via, nil
+	return asked || len(via.Params) != before
 }
 
 // replaceTopVia replaces the first of the Via fields.
@@ -195,13 +202,21 @@ func serverKey(req *message.Request, via message.Via) string {
 }
 
 func transactionKey(via message.Via, method string, req *message.Request) string {
-	if b := via.Branch(); strings.HasPrefix(b, "z9hG4bK") {
-		return method + " " + b + " " + strings.ToLower(via.SentBy())
+	if key, ok := branchKey(via, method); ok {
+		return key
 	}
 	// RFC 2543 peers have no unique branch.
 	cseq, _ := message.CSeqOf(req)
 	from, _ := message.From(req)
 	return strings.Join([]string{method, from.Tag(), message.CallID(req), strconv.Itoa(int(cseq.Seq)), via.SentBy(), req.Recipient.String()}, " ")
+}
+
+func branchKey(via message.Via, method string) (key string, ok bool) {
+	b := via.Branch()
+	if !strings.HasPrefix(b, "z9hG4bK") {
+		return "", false
+	}
+	return method + " " + b + " " + strings.ToLower(via.SentBy()), true
 }
 
 func clientKey(branch, method string) string { return method + " " + branch }

@@ -27,6 +27,7 @@ type ServerTx struct {
 	end    clock.Timer
 	onEnd  []func(error)
 	ended  bool
+	queued bool
 	err    error
 }
 
@@ -92,6 +93,25 @@ func (tx *ServerTx) Answered() int {
 	return tx.status
 }
 
+// Queued says that the answer waits for this server's own work and for nobody
+// else: by how long such answers take, overload is known (Limits.Delay).
+func (tx *ServerTx) Queued() {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if !tx.ended && !tx.queued && tx.state < serverCompleted {
+		tx.queued = true
+		tx.endpoint.pressure.enter(tx.endpoint.clock.Now())
+	}
+}
+
+// unqueue is Queued's end. tx.mu is held.
+func (tx *ServerTx) unqueue() {
+	if tx.queued {
+		tx.queued = false
+		tx.endpoint.pressure.leave(tx.endpoint.clock.Now())
+	}
+}
+
 // Respond sends a response: provisional ones, then one final; after a 2xx to
 // INVITE further 2xx. It does not block. What comes after a final response is
 // dropped; an error says that the response could not be handed to the socket.
@@ -113,6 +133,12 @@ func (tx *ServerTx) RespondBytes(status int, raw []byte) error {
 	err := tx.link.send(raw)
 	if tx.resend != nil {
 		tx.resend.Stop()
+	}
+	if status >= 200 {
+		tx.unqueue()
+	}
+	if r, ok := tx.link.(replyStream); ok && status/100 == 2 && tx.req.Method != message.OPTIONS {
+		r.known.Store(true)
 	}
 	var over bool
 	t := tx.endpoint.cfg.Timers
@@ -215,6 +241,7 @@ func (tx *ServerTx) terminate(err error) {
 		return
 	}
 	tx.ended, tx.err = true, err
+	tx.unqueue()
 	told := tx.onEnd
 	tx.onEnd = nil
 	if tx.resend != nil {

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"presfed/agents/certs"
@@ -24,6 +25,9 @@ type stream struct {
 	keys     []string      // what the pool knows it by; guarded by the pool
 	src      Source        // complete once connected
 	accepted bool          // not dialled
+	from     netip.Addr    // what it counts for where it was accepted; guarded by the pool
+	quiet    atomic.Int32  // how often sweep has looked since a message came
+	known    atomic.Bool   // no stranger: something was answered 2xx, or we dialled
 	written  chan struct{} // closed when the writer has ended
 
 	mu      sync.Mutex
@@ -51,6 +55,7 @@ func (e *Endpoint) newStream(transport string, remote netip.AddrPort, serverName
 // dial connects to a target and serves the connection.
 func (c *stream) dial(to Target) {
 	e := c.endpoint
+	c.known.Store(true)
 	ctx, cancel := context.WithTimeout(e.ctx, e.cfg.Limits.ConnectTimeout)
 	defer cancel()
 	d := net.Dialer{}
@@ -136,6 +141,9 @@ func (c *stream) read(p *patience) error {
 		f, err := readFrame(r, e.messageLimits(c.src))
 		if f.blank {
 			c.alive.knows.Store(true)
+			if c.known.Load() {
+				c.quiet.Store(0)
+			}
 			if blank { // RFC 5626 section 4.4.1: the ping is two, the pong one
 				c.send(pong)
 			}
@@ -144,6 +152,7 @@ func (c *stream) read(p *patience) error {
 			continue
 		}
 		blank = false
+		c.quiet.Store(0)
 		if len(f.raw) > 0 && (err == nil || errors.Is(err, errUnframed)) {
 			e.record(wire.In, c.src, f.raw)
 			e.receive(f.raw, f.problem, c)

@@ -1,0 +1,99 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// crowded says why no further connection is taken from there; "": one is.
+func (p *pool) crowded(from netip.Addr, l Limits) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case len(p.flows) >= l.Connections:
+		return fmt.Sprintf("there are %d", len(p.flows))
+	case p.from[network(from)] >= l.Address:
+		return fmt.Sprintf("there are %d from there", p.from[network(from)])
+	}
+	return ""
+}
+
+// accepted counts a connection for where it came from, as long as it is there.
+func (p *pool) accepted(c *stream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.flows[c.src.Flow] == c {
+		c.from = network(c.src.Remote.Addr())
+		p.from[c.from]++
+	}
+}
+
+// network is whom an address stands for: in IPv6 a site has as many as it likes.
+func network(a netip.Addr) netip.Addr {
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return a
+}
+
+// fitFiles has fewer connections be taken than the system would give files for: the
+// state, the directory and the sockets need some as well, and who is refused hears
+// so.
+func (e *Endpoint) fitFiles() {
+	n := mostFiles()
+	room := n - min(n/4, 256)
+	if n == 0 || e.cfg.Limits.Connections <= room {
+		return
+	}
+	e.log.Info("fewer connections than configured: the system allows few open files", "connections", room, "configured", e.cfg.Limits.Connections, "files", n)
+	e.cfg.Limits.Connections = room
+}
+
+// errIdle: nothing came for as long as may be.
+var errIdle = errors.New("idle: nothing came for too long")
+
+// sweep ends connections that are idle, until the endpoint ends. Peers that proved
+// who they are are pinged instead.
+func (e *Endpoint) sweep() {
+	l := e.cfg.Limits
+	every := max(l.StrangerIdle/4, time.Millisecond)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-e.ctx.Done():
+			return
+		}
+		for _, c := range e.pool.all() {
+			quiet := time.Duration(c.quiet.Add(1)-1) * every
+			switch known := c.known.Load(); {
+			case known && quiet < l.Idle, !known && quiet < l.StrangerIdle, c.proven():
+			default:
+				e.log.Info("connection ends", "peer", c.src.Remote, "transport", c.src.Transport, "error", errIdle)
+				c.close(fmt.Errorf("%w: %w", ErrTransport, errIdle))
+			}
+		}
+	}
+}
+
+// proven says that the peer has proved who it is.
+func (c *stream) proven() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.src.Identities) > 0
+}
+
+func (p *pool) all() []*stream {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]*stream, 0, len(p.flows))
+	for _, c := range p.flows {
+		all = append(all, c)
+	}
+	return all
+}

@@ -1,0 +1,174 @@
+package sip
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"presfed/agents/internal/message"
+)
+
+// What is refused unparsed is answered with the same fields as after parsing.
+func FuzzSkim(f *testing.F) {
+	plain := wireRequest("PUBLISH", "z9hG4bK1", "Content-Length: 0\r\n")
+	for _, raw := range []string{
+		plain,
+		strings.Replace(plain, "To: <sip:c@d>", `t : "a>b" <sip:c@d;tag=no> ; Tag=x`, 1),
+		strings.Replace(plain, "To: <sip:c@d>", "To: sip:c@d;tag=x", 1),
+		strings.Replace(plain, "From:", "f:", 1),
+		strings.Replace(plain, "Via: SIP/2.0/UDP 127.0.0.9", "v:SIP/2.0/UDP 127.0.0.9:5080;branch=z9hG4bK0, SIP/2.0/TCP b", 1),
+		strings.Replace(plain, "Max-Forwards", "Via: SIP/2.0/TCP a;branch=z9hG4bKx, SIP/2.0/UDP b\r\nMax-Forwards", 1),
+		strings.Replace(plain, "Call-ID: w", "Call-ID:\r\n w", 1),
+		strings.Replace(plain, "Call-ID: w", "Call-ID: w\r\ni: z", 1),
+		strings.Replace(plain, "Call-ID: w", "Call-ID: w\nX: z", 1),
+		"PUBLISH", "\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n",
+	} {
+		f.Add([]byte(raw))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		h, ok := skim(raw)
+		if !ok {
+			return
+		}
+		answered := h.refusal(h.via, 7, DefaultLimits)
+		if bytes.ContainsRune(answered, 0) || bytes.Count(answered, []byte("\n")) != bytes.Count(answered, crlf) {
+			t.Fatalf("bytes on the loose in %q", answered)
+		}
+		m, err := message.Parse(raw, message.DefaultLimits)
+		req, isRequest := m.(*message.Request)
+		if err != nil || !isRequest {
+			return
+		}
+		r, err := message.Parse(answered, message.DefaultLimits)
+		if err != nil {
+			t.Fatalf("%v of %q", err, answered)
+		}
+		for _, name := range []string{"Via", "From", "Call-ID", "CSeq"} {
+			if got, want := strings.Join(message.Raw(r, name), "\n"), strings.Join(message.Raw(req, name), "\n"); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+		to, err := message.To(req)
+		if err != nil {
+			return
+		}
+		if got, err := message.To(r); err != nil || got.Tag() == "" || to.Tag() != "" && got.Tag() != to.Tag() || got.URI.String() != to.URI.String() {
+			t.Errorf("To is %q, want %q", message.Get(r, "To"), message.Get(req, "To"))
+		}
+	})
+}
+
+// A queue that would last longer than it may is known by how fast it leaves; one
+// that is short, or brief, is not refused for.
+func TestPressure(t *testing.T) {
+	const limit = 200 * time.Millisecond
+	now := time.Now()
+	clock := func() time.Time { return now }
+	p := &pressure{}
+	fill := func(n int) {
+		for range n {
+			p.enter(now)
+		}
+	}
+	drain := func(n int, every time.Duration) {
+		for range n {
+			now = now.Add(every)
+			p.leave(now)
+		}
+	}
+	want := func(what string, want level) {
+		t.Helper()
+		if got, _ := p.level(clock, limit); got != want {
+			d, _ := p.delay(now)
+			t.Errorf("%s: level %d, want %d; delay %s", what, got, want, d)
+		}
+	}
+	fill(10_000)
+	want("nothing is known yet", calm)
+	drain(200, time.Millisecond) // a thousand a second, and 9,800 wait
+	want("ten seconds' worth", flooded)
+	drain(9_000, time.Millisecond)
+	want("700 ms' worth", busy)
+	drain(600, time.Millisecond)
+	want("at the limit", calm)
+	fill(200)
+	want("above it, not having been well below it", busy)
+	drain(300, time.Millisecond)
+	want("half of it", calm)
+	fill(300)
+	want("a burst", calm)
+	for range 11 {
+		fill(100)
+		drain(100, time.Millisecond)
+		want := calm
+		if now.Sub(p.above) > burst {
+			want = busy
+		}
+		if got, _ := p.level(clock, limit); got != want {
+			t.Fatalf("%s after it began: level %d, want %d", now.Sub(p.above), got, want)
+		}
+	}
+	if got, _ := p.level(clock, limit); got != busy {
+		t.Errorf("what lasts is level %d, want %d", got, busy)
+	}
+	now = now.Add(2 * burst)
+	if _, stuck := p.level(clock, limit); !stuck {
+		t.Error("nothing has been answered for two seconds, and that is not known")
+	}
+	drain(int(p.waiting.Load()), time.Microsecond)
+	want("empty", calm)
+}
+
+// Under pressure clients' new requests are refused before servers' and before what
+// goes on; what is taken up already is answered, and passes once there is room.
+func TestWhoIsRefusedFirst(t *testing.T) {
+	held := make(chan *ServerTx, 100)
+	server := start(t, &handler{request: func(tx *ServerTx) { tx.Queued(); held <- tx }}, nil)
+	c := raw(t, server, "udp")
+	io.WriteString(c, wireRequest("PUBLISH", "z9hG4bKfirst", "Content-Length: 0\r\n"))
+	first := recv(t, held)
+	p := &server.pressure
+	now := time.Now()
+	p.mu.Lock()
+	p.rate, p.since, p.answered = 100, now.Add(time.Hour), now.Add(time.Hour)
+	p.mu.Unlock()
+	p.over.Store(true)
+	p.waiting.Add(50) // half a second's worth
+	send := func(raw string) string {
+		t.Helper()
+		io.WriteString(c, raw)
+		buf := make([]byte, 4096)
+		n, err := c.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(buf[:n])
+	}
+	if got := send(wireRequest("PUBLISH", "z9hG4bK2", "Content-Length: 0\r\n")); !strings.HasPrefix(got, "SIP/2.0 503 ") || !strings.Contains(got, "branch=z9hG4bK2;") && !strings.Contains(got, "branch=z9hG4bK2\r") {
+		t.Errorf("new: %s", got)
+	}
+	again := wireRequest("PUBLISH", "z9hG4bK2", "Content-Length: 0\r\n")
+	if one, two := send(again), send(again); one != two {
+		t.Errorf("refused once with\n%s\nand once with\n%s", one, two)
+	}
+	io.WriteString(c, wireRequest("PUBLISH", "z9hG4bKfirst", "Content-Length: 0\r\n")) // it is due an answer, which is not 503
+	io.WriteString(c, strings.Replace(wireRequest("NOTIFY", "z9hG4bK3", "Content-Length: 0\r\n"), "<sip:c@d>", "<sip:c@d>;tag=here", 1))
+	tx := recv(t, held)
+	if tx.Request().Method != "NOTIFY" {
+		t.Errorf("%s was taken up, want the NOTIFY in its dialog", tx.Request().Method)
+	}
+	answer(first, 200)
+	buf := make([]byte, 4096)
+	if n, err := c.Read(buf); err != nil || !strings.HasPrefix(string(buf[:n]), "SIP/2.0 200 ") || !strings.Contains(string(buf[:n]), "z9hG4bKfirst") {
+		t.Errorf("the first: %v\n%s", err, buf[:n])
+	}
+	p.waiting.Add(-50)
+	answer(tx, 200)
+	if n, err := c.Read(buf); err != nil || !strings.HasPrefix(string(buf[:n]), "SIP/2.0 200 ") {
+		t.Errorf("the NOTIFY: %v\n%s", err, buf[:n])
+	}
+	io.WriteString(c, wireRequest("PUBLISH", "z9hG4bK4", "Content-Length: 0\r\n"))
+	answer(recv(t, held), 200)
+}
