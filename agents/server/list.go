@@ -30,9 +30,13 @@ func (s *Server) startLists() {
 // names: at her own server, which knows her list and speaks in her name.
 func (s *Server) subscribeList(tx *sip.ServerTx, list string) {
 	req := tx.Request()
-	where, whereErr := s.where(context.Background(), req, im.Sender{})
 	sender, err := s.shown(context.Background(), tx, auth.UserAgent)
-	if err = errors.Join(err, whereErr); err != nil {
+	if err != nil {
+		s.refuse(tx, err)
+		return
+	}
+	where, err := s.where(context.Background(), req, im.Sender{})
+	if err != nil {
 		s.refuse(tx, err)
 		return
 	}

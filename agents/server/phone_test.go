@@ -40,7 +40,7 @@ func (b *domain) phone(user, at, transport string) *phone {
 	b.t.Helper()
 	p := &phone{t: b.t, user: user, transport: transport, server: b.servers[at].Addr(transport),
 		requests: make(chan *sip.ServerTx, 100), acks: make(chan *message.Request, 100)}
-	p.open(sip.Config{})
+	p.open(sip.Config{Tap: b.tap})
 	return p
 }
 
@@ -125,8 +125,9 @@ func (p *phone) register() {
 	final(p.t, p.ask(p.request("REGISTER", p.user, "Expires", "3600")), 200)
 }
 
-// take answers the next request with that status.
-func (p *phone) take(method string, status int) *message.Request {
+// take answers the next request with that status, and with fields given as name and
+// value in turn.
+func (p *phone) take(method string, status int, fields ...string) *message.Request {
 	p.t.Helper()
 	tx := next(p.t, p.requests)
 	if got := string(tx.Request().Method); got != method {
@@ -139,6 +140,9 @@ func (p *phone) take(method string, status int) *message.Request {
 	}
 	res := message.NewResponse(tx.Request(), status, "", tag)
 	message.Add(res, "Contact", p.contact())
+	for i := 0; i+1 < len(fields); i += 2 {
+		message.Add(res, fields[i], fields[i+1])
+	}
 	if err := tx.Respond(res); err != nil {
 		p.t.Fatal(err)
 	}

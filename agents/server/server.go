@@ -211,7 +211,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 		return s, err
 	}
 	if s.proxy, err = proxy.New(proxy.Config{
-		Endpoint: s.endpoint, Resolve: s.hops, Own: s.own, RecordRoute: s.recordRoute, Live: s.live, Realm: s.domain.Realm, Key: key, Clock: cfg.Clock, Log: s.log,
+		Endpoint: s.endpoint, Resolve: s.hops, Own: s.own, RecordRoute: s.recordRoute, Live: s.live, Screen: im.Screen, Realm: s.domain.Realm, Key: key, Clock: cfg.Clock, Log: s.log,
 	}); err != nil {
 		return s, err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"presfed/agents/certs"
 	"presfed/agents/client"
+	"presfed/agents/internal/wire"
 	"presfed/agents/server"
 	"presfed/agents/trace"
 	"presfed/db"
@@ -197,6 +198,7 @@ type domain struct {
 	stops     map[string]func()
 	listen    map[string][]server.Listen
 	change    func(*server.Config) // nil: as it is
+	tap       wire.Tap             // of phones; nil: none
 }
 
 func federated(t *testing.T) *domain { t.Helper(); return federatedWith(t, nil) }

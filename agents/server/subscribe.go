@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"presfed/agents/internal/auth"
@@ -26,23 +25,17 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 		s.subscribeList(tx, list)
 		return
 	}
-	peer, err := s.peer(ctx, tx.Source())
+	sender, err := s.shown(ctx, tx, s.asksAs(ctx, req.Recipient))
+	if err != nil { // who does not say who she is learns nothing of whom she asks for
+		s.refuse(tx, err)
+		return
+	}
+	where, err := s.where(ctx, req, sender)
 	if err != nil {
 		s.refuse(tx, err)
 		return
 	}
-	where, whereErr := s.where(ctx, req, im.Sender{Peer: peer})
-	passed := passedOn(where.Targets)
-	role := auth.UserAgent
-	if whereErr == nil && passed {
-		role = auth.Proxy
-	}
-	sender, err := s.shown(ctx, tx, role)
-	if err = errors.Join(err, whereErr); err != nil { // who does not say who she is learns nothing of whereErr
-		s.refuse(tx, err)
-		return
-	}
-	if passed {
+	if passedOn(where.Targets) {
 		s.im.Pass(tx, sender, where.Targets[0])
 		return
 	}
@@ -68,6 +61,15 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 	}
 	tx.Queued()
 	s.notifier.Subscribe(tx, ask)
+}
+
+// asksAs is how a SUBSCRIBE is challenged: as its Request-URI says, not as the user
+// is placed, which would tell everybody that there is one.
+func (s *Server) asksAs(ctx context.Context, uri message.URI) auth.Role {
+	if server, ok := s.serverAt(ctx, uri); ok && server.Name != s.cfg.Name {
+		return auth.Proxy
+	}
+	return auth.UserAgent
 }
 
 // view is what a SUBSCRIBE asks for; "": what is not to be had here. In server form

@@ -25,11 +25,24 @@ func (s *Service) Vouch(copy *message.Request, from Sender, toServer bool) {
 	}
 }
 
-// wantsPrivacy is Privacy: id (RFC 3325 section 9.3).
-func wantsPrivacy(req *message.Request) bool {
-	for _, field := range message.Raw(req, "Privacy") {
-		for value := range strings.SplitSeq(field, ";") {
-			if strings.EqualFold(strings.TrimSpace(value), "id") {
+// Screen does for a response what Vouch does for a request: what a device says of
+// itself goes no further, and no client is told whom a server asserts who asks for
+// privacy.
+func Screen(res *message.Response, byDevice, toClient bool) {
+	message.Remove(res, "P-Preferred-Identity")
+	message.Remove(res, "Remote-Party-ID")
+	if byDevice || toClient && wantsPrivacy(res) {
+		message.Remove(res, "P-Asserted-Identity")
+	}
+}
+
+// wantsPrivacy is Privacy: id (RFC 3325 section 9.3), whatever stands between the
+// values: RFC 3323 has semicolons, and nobody's name is shown for a wrong one.
+func wantsPrivacy(m message.Message) bool {
+	between := func(r rune) bool { return r > 0x7f || !message.IsToken(string(r)) }
+	for _, field := range message.Raw(m, "Privacy") {
+		for value := range strings.FieldsFuncSeq(field, between) {
+			if strings.EqualFold(value, "id") {
 				return true
 			}
 		}

@@ -21,7 +21,7 @@ var compact = map[string]string{
 var spelled = map[string]string{
 	"call-id": "Call-ID", "cseq": "CSeq", "www-authenticate": "WWW-Authenticate",
 	"sip-etag": "SIP-ETag", "sip-if-match": "SIP-If-Match", "rseq": "RSeq", "rack": "RAck",
-	"mime-version": "MIME-Version", "content-id": "Content-ID",
+	"mime-version": "MIME-Version", "content-id": "Content-ID", "remote-party-id": "Remote-Party-ID",
 }
 
 // Canonical is the one spelling of a field name: long form, usual capitals.

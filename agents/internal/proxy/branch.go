@@ -96,7 +96,7 @@ func (b *branch) hear(res *message.Response, err error) {
 	r := b.request
 	if b.final != nil {
 		// Late and repeated 2xx go upstream each time (section 16.7 step 5).
-		if res != nil && res.StatusCode/100 == 2 && r.msg.Method == message.INVITE && takeVia(res) {
+		if res != nil && res.StatusCode/100 == 2 && r.msg.Method == message.INVITE && b.takes(res) {
 			r.upstream(res)
 		}
 		return
@@ -105,7 +105,7 @@ func (b *branch) hear(res *message.Response, err error) {
 		b.failed(err)
 		return
 	}
-	if !takeVia(res) {
+	if !b.takes(res) {
 		return // step 3: it was meant for us alone
 	}
 	b.taken = b.taken || res.StatusCode < 200
@@ -181,6 +181,17 @@ func (b *branch) cancel() {
 	if b.tx != nil {
 		b.tx.Cancel()
 	}
+}
+
+// takes makes a response one that can go upstream, if it can.
+func (b *branch) takes(res *message.Response) bool {
+	if !takeVia(res) {
+		return false
+	}
+	if screen := b.request.proxy.cfg.Screen; screen != nil {
+		screen(res, b.user != (userHash{}), b.request.origin.Peer == "")
+	}
+	return true
 }
 
 // takeVia takes our Via off a response; false where no other is left.
