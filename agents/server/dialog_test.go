@@ -86,6 +86,25 @@ func TestWhoIsAssertedInADialog(t *testing.T) {
 	final(t, heard, 200)
 }
 
+// TestWhoWasCalledInServerForm: she is From in what she sends in the dialog.
+func TestWhoWasCalledInServerForm(t *testing.T) {
+	b := federatedWith(t, believing)
+	alice, bob := b.phone("alice", "a", "TCP"), b.phone("bob", "b", "TCP")
+	bob.register()
+	invite := alice.request("INVITE", "bob")
+	invite.Recipient.Host = "serverb.example.com"
+	message.Set(invite, "To", "<sip:bob@serverb.example.com>")
+	heard := alice.ask(invite)
+	callee, err := dialog.UAS(bob.take("INVITE", 200), bob.user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	final(t, heard, 200)
+	heard = bob.ask(within(t, callee, "BYE"))
+	alice.take("BYE", 200)
+	final(t, heard, 200)
+}
+
 // TestDialogsSurviveRestarts: both servers are started again between the 2xx and
 // the ACK; call and subscription go on as if nothing had been.
 func TestDialogsSurviveRestarts(t *testing.T) {

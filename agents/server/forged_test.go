@@ -38,6 +38,17 @@ func (h *heardBytes) since() [][]byte {
 	return raw
 }
 
+// requests are those of a method among messages; "": all but ACK, which may come late.
+func requests(raw [][]byte, method string) (out [][]byte) {
+	for _, r := range raw {
+		word, _, _ := bytes.Cut(r, []byte(" "))
+		if string(word) == method || method == "" && string(word) != "ACK" && string(word) != "SIP/2.0" {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // spelling is one way to write a field that names somebody.
 type spelling struct{ name, value string }
 
@@ -106,13 +117,22 @@ func TestAForgedIdentityGoesNoFurther(t *testing.T) {
 						t.Errorf("%s: asserted %d times", what, n)
 					}
 				}
-				if refused != (len(all) == 0) {
-					t.Errorf("%s with %q: %q: %d messages went on, refused %t", what, s.name, s.value, len(all), refused)
+				if n := len(requests(all, "")); refused != (n == 0) && what != "ACK" {
+					t.Errorf("%s with %q: %q: %d requests went on, refused %t", what, s.name, s.value, n, refused)
 				}
 			}
+			some := func(i int, methods ...string) []string { // not everything in every way
+				if transport == "TCP" && i < len(spellings("")) {
+					return methods
+				}
+				i %= len(methods)
+				return methods[i : i+1]
+			}
+			tried := 0
 			for i, name := range identities {
 				for _, s := range spellings(name) {
-					for _, method := range []string{"MESSAGE", "OPTIONS", "INVITE", "FOO"} {
+					tried++
+					for _, method := range some(tried, "MESSAGE", "OPTIONS", "INVITE", "FOO") {
 						answer := alice.ask(alice.request(method, "bob", s.name, s.value))
 						bob.take(method, 480)
 						final(t, answer, 480)
@@ -122,7 +142,7 @@ func TestAForgedIdentityGoesNoFurther(t *testing.T) {
 					alice.take("NOTIFY", 200)
 					final(t, answer, 200)
 					check("SUBSCRIBE", s, false)
-					for _, method := range []string{"INFO", "INVITE", "NOTIFY", "SUBSCRIBE"} {
+					for _, method := range some(tried, "INFO", "INVITE", "NOTIFY", "SUBSCRIBE") {
 						answer := alice.ask(within(t, c.caller, method, s.name, s.value))
 						bob.take(method, 480)
 						final(t, answer, 480)
@@ -214,20 +234,19 @@ func TestPrivacyInEverySpelling(t *testing.T) {
 		for _, method := range []string{"MESSAGE", "INVITE", "re-INVITE"} {
 			link.since()
 			shown.since()
-			var answer <-chan *message.Response
-			if inner, is := strings.CutPrefix(method, "re-"); is {
-				answer = alice.ask(within(t, c.caller, inner, tt.fields...))
-				bob.take(inner, 480)
-			} else {
-				answer = alice.ask(alice.request(method, "bob", tt.fields...))
-				bob.take(method, 480)
+			method, again := strings.CutPrefix(method, "re-")
+			req := alice.request(method, "bob", tt.fields...)
+			if again {
+				req = within(t, c.caller, method, tt.fields...)
 			}
+			answer := alice.ask(req)
+			bob.take(method, 480)
 			final(t, answer, 480)
-			if raw := link.since(); len(assertions.FindAll(raw[0], -1)) != 1 {
-				t.Errorf("%s with %q: the next server is told\n%s", method, tt.fields, raw[0])
+			if raw := requests(link.since(), method)[0]; len(assertions.FindAll(raw, -1)) != 1 {
+				t.Errorf("%s with %q: the next server is told\n%s", method, tt.fields, raw)
 			}
-			if raw := shown.since(); (len(assertions.FindAll(raw[0], -1)) == 0) != tt.hidden {
-				t.Errorf("%s with %q: her device is told\n%s", method, tt.fields, raw[0])
+			if raw := requests(shown.since(), method)[0]; (len(assertions.FindAll(raw, -1)) == 0) != tt.hidden {
+				t.Errorf("%s with %q: her device is told\n%s", method, tt.fields, raw)
 			}
 		}
 	}

@@ -85,6 +85,10 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 // client proves who it is here as well: its Route is its own word.
 func (s *Server) relay(tx *sip.ServerTx) {
 	sender, err := s.speaker(context.Background(), tx, auth.Proxy)
+	if _, challenged := errors.AsType[*auth.Challenge](err); challenged && !s.proxy.Sealed(tx.Request()) {
+		s.reply(tx, 481) // whoever it is
+		return
+	}
 	if err != nil {
 		s.refuse(tx, err)
 		return
@@ -191,7 +195,7 @@ func (s *Server) refuse(tx *sip.ServerTx, err error) {
 		s.reply(tx, 403)
 	case errors.As(err, &challenge):
 		s.log.Info("challenged", "call_id", message.CallID(tx.Request()), "peer", tx.Source().Remote, "why", challenge.Why, "claimed", challenge.User)
-		s.send(tx, challenge.Response(tx.Request(), sip.NewTag()))
+		s.send(tx, challenge.Response(tx.Request(), s.endpoint.Tag(tx.Request())))
 	case errors.As(err, &route):
 		s.log.Info("refused", "call_id", message.CallID(tx.Request()), "status", route.Status, "why", route.Reason)
 		s.reply(tx, route.Status)
@@ -210,7 +214,7 @@ func (s *Server) refuse(tx *sip.ServerTx, err error) {
 
 // reply answers with fields given as name and value in turn.
 func (s *Server) reply(tx *sip.ServerTx, status int, fields ...string) {
-	res := message.NewResponse(tx.Request(), status, "", sip.NewTag())
+	res := message.NewResponse(tx.Request(), status, "", s.endpoint.Tag(tx.Request()))
 	for i := 0; i+1 < len(fields); i += 2 {
 		message.Add(res, fields[i], fields[i+1])
 	}
@@ -219,7 +223,11 @@ func (s *Server) reply(tx *sip.ServerTx, status int, fields ...string) {
 
 func (s *Server) send(tx *sip.ServerTx, res *message.Response) {
 	s.log.Debug("answered", "call_id", message.CallID(res), "status", res.StatusCode, "method", tx.Request().Method)
-	if err := tx.Respond(res); err != nil {
+	respond := tx.Respond
+	if challenged := res.StatusCode == 401 || res.StatusCode == 407; challenged || res.StatusCode >= 300 && tx.Request().Method == message.INVITE {
+		respond = tx.RespondOnce // whoever that was
+	}
+	if err := respond(res); err != nil {
 		s.log.Info("response not sent", "call_id", message.CallID(res), "error", err)
 	}
 }

@@ -46,7 +46,7 @@ func (s *Server) speaks(ctx context.Context, tx *sip.ServerTx, role auth.Role, a
 	if err != nil {
 		return im.Sender{}, err
 	}
-	if err := s.isFrom(tx.Request(), aor); err != nil {
+	if err := s.isFrom(ctx, tx.Request(), aor); err != nil {
 		return im.Sender{}, err
 	}
 	user, err := s.locate.User(ctx, aor)
@@ -65,7 +65,7 @@ func (s *Server) shown(ctx context.Context, tx *sip.ServerTx, role auth.Role) (i
 		return sender, err
 	}
 	from, err := message.From(tx.Request())
-	if err == nil && s.handles(ctx, from.URI) && message.Unescape(from.URI.User)+"@"+s.domain.Name != sender.User {
+	if err == nil && s.handles(ctx, from.URI) && !s.names(ctx, from.URI, sender.User) {
 		err = errNotYou
 	}
 	return sender, err
@@ -76,8 +76,9 @@ func (s *Server) shown(ctx context.Context, tx *sip.ServerTx, role auth.Role) (i
 var errNotYou = errors.New("the From field names somebody else")
 
 // isFrom holds From against who the client is: devices show From, so it must not
-// be another's name. Who wants to stay unnamed says anonymous (RFC 3323).
-func (s *Server) isFrom(req *message.Request, aor string) error {
+// be another's name; in server form it is hers, as who was called so has it in the
+// dialog. Who wants to stay unnamed says anonymous (RFC 3323).
+func (s *Server) isFrom(ctx context.Context, req *message.Request, aor string) error {
 	from, err := message.From(req)
 	if err != nil {
 		return err
@@ -85,10 +86,15 @@ func (s *Server) isFrom(req *message.Request, aor string) error {
 	if strings.EqualFold(from.URI.Host, "anonymous.invalid") {
 		return nil
 	}
-	if named, err := db.ParseAOR(message.AOR(from.URI), s.domain.Name); err != nil || named != aor {
+	if !s.names(ctx, from.URI, aor) {
 		return errNotYou
 	}
 	return nil
+}
+
+// names says that a URI is a user's, in either form.
+func (s *Server) names(ctx context.Context, uri message.URI, aor string) bool {
+	return s.handles(ctx, uri) && message.Unescape(uri.User)+"@"+s.domain.Name == aor
 }
 
 // peer is the server that the connection's certificate names, or, if that is

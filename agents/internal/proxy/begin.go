@@ -165,6 +165,12 @@ func (p *Proxy) takeRoutes(req *message.Request) (found route, err error) {
 	return found, nil
 }
 
+// Sealed says whether a request is one within a dialog whose path we are on.
+func (p *Proxy) Sealed(req *message.Request) bool {
+	found, err := p.takeRoutes(message.Clone(req))
+	return err == nil && found.sealed
+}
+
 // route is what our own Routes in a request said.
 type route struct {
 	near, far end  // of the dialog: where it comes from, and where it leads

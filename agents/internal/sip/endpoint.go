@@ -3,8 +3,11 @@ package sip
 import (
 	"cmp"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,6 +45,7 @@ type Endpoint struct {
 	starting  sync.Mutex // guards that nothing joins wg once ctx has ended
 	stop      context.CancelFunc
 	ctx       context.Context
+	secret    [32]byte // of Tag
 }
 
 type listener struct {
@@ -71,6 +75,7 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	e.fitFiles()
 	e.ctx, e.stop = context.WithCancel(context.Background())
+	rand.Read(e.secret[:]) // never fails
 	e.pool.init()
 	e.clients.init()
 	e.servers.init()
@@ -281,6 +286,17 @@ func (e *Endpoint) record(dir wire.Direction, src Source, raw []byte) {
 
 // NewBranch is a fresh branch parameter (RFC 3261 section 8.1.1.7).
 func NewBranch() string { return "z9hG4bK" + rand.Text() }
+
+// Tag is the tag of a response that is sent once: the same each time the request
+// comes, and known again in its ACK.
+func (e *Endpoint) Tag(req *message.Request) string {
+	via, _ := message.TopVia(req)
+	cseq, _ := message.CSeqOf(req)
+	from, _ := message.From(req)
+	h := hmac.New(sha256.New, e.secret[:])
+	fmt.Fprintf(h, "%d %q %q %q", cseq.Seq, via.Branch(), from.Tag(), message.CallID(req))
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
 
 // NewTag is a fresh tag (RFC 3261 section 19.3).
 func NewTag() string { return rand.Text()[:16] }

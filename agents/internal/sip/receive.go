@@ -82,7 +82,9 @@ func (e *Endpoint) receiveRequest(req *message.Request, perr error, l link) {
 		}
 	}
 	if req.Method == message.ACK {
-		e.cfg.Handler.ServeAck(req, src)
+		if to, err := message.To(req); err == nil && to.Tag() != e.Tag(req) {
+			e.cfg.Handler.ServeAck(req, src)
+		}
 		return
 	}
 	tx := newServerTx(e, key, req, src, back)

@@ -170,6 +170,23 @@ func (tx *ServerTx) RespondBytes(status int, raw []byte) error {
 	return err
 }
 
+// RespondOnce is Respond with a final response that is neither sent again nor
+// remembered; a retransmission of the request is a new one. So whoever has not
+// proved who it is has nothing kept here, and nobody is sent more than was sent in
+// its name (RFC 3261 sections 8.2.7 and 26.3.2.4). To has the request's Tag.
+func (tx *ServerTx) RespondOnce(res *message.Response) error {
+	tx.mu.Lock()
+	if tx.ended || tx.state >= serverCompleted {
+		tx.mu.Unlock()
+		return nil
+	}
+	tx.state, tx.status = serverCompleted, res.StatusCode
+	err := tx.link.send(message.Bytes(res))
+	tx.mu.Unlock()
+	tx.terminate(nil)
+	return err
+}
+
 // Drop ends a transaction that gets no final response: other than to INVITE, an
 // answer that comes too late is none (RFC 4320 section 4.2). What was answered
 // already stays so.
