@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -135,6 +136,9 @@ func runServer(ctx context.Context, opts serverOptions) error {
 		return fail(exitUsage, err, "")
 	}
 	defer s.Close()
+	if _, told := opts.con.lookup("GOGC"); !told {
+		debug.SetGCPercent(collectAt)
+	}
 	if err := printReady(opts.con, opts.name, s); err != nil {
 		return err
 	}
@@ -149,6 +153,11 @@ func runServer(ctx context.Context, opts serverOptions) error {
 	}
 	return s.Run(ctx)
 }
+
+// collectAt is by how many per cent of what lives the heap may grow before garbage
+// is collected, where GOGC does not say. What lives in a server is little beside what
+// passes through it.
+const collectAt = 300
 
 func (o *serverOptions) adminAddress() (at netip.AddrPort, err error) {
 	if o.admin == "" {

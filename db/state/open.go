@@ -88,8 +88,9 @@ func (s *Store) prepare() (err error) {
 		synchronous = "FULL"
 	}
 	// Exclusive comes before WAL: then no file of shared memory is made, and the
-	// lock is held from the first write to the end.
-	for _, pragma := range []string{"locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = " + synchronous} {
+	// lock is held from the first write to the end. The log is folded into the file
+	// once it has 32 MiB: pages that change often are then written there once.
+	for _, pragma := range []string{"locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = " + synchronous, "wal_autocheckpoint = 8192"} {
 		if _, err := s.conn.ExecContext(ctx, "PRAGMA "+pragma); err != nil {
 			return inUse(err)
 		}

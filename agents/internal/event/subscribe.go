@@ -125,7 +125,7 @@ func (s *Subscription) beginDialog(req *message.Request) error {
 		return &message.ParseError{Status: 400, Where: "From", What: "no tag"}
 	}
 	r.LocalAddress, r.RemoteAddress = to.WithTag(r.LocalTag).String(), from.String()
-	r.ID = r.LocalTag
+	r.ID = state.NewID()
 	r.RemoteCSeq, s.initial = cseq.Seq, cseq.Seq
 	r.Routes = message.Raw(req, "Record-Route") // RFC 3261 section 12.1.1: in order, for the callee
 	s.head, err = newHead(message.NOTIFY, r)

@@ -44,7 +44,7 @@ func (w *Watch) begin() {
 		Watcher: w.want.Watcher, Peer: w.want.Peer, Contact: w.want.Contact, Headers: w.want.Headers, Extra: w.want.Extra,
 		State: string(StatePending), CallID: tag() + tag(), LocalTag: tag(), RemoteAddress: w.want.To, Target: w.want.URI, Routes: w.want.Routes,
 	}
-	w.rec.ID = w.rec.LocalTag
+	w.rec.ID = state.NewID()
 	w.cseq, w.since = 0, w.s.cfg.Clock.Now()
 	from, err := message.ParseAddress(w.want.From)
 	if err != nil {

@@ -55,7 +55,7 @@ func (p *Presence) publish(tx event.Transaction, who *presentity) error {
 		return err
 	}
 	now := p.cfg.Clock.Now()
-	rec := state.Publication{ID: sip.NewTag(), Resource: who.aor, Package: Name}
+	rec := state.Publication{ID: state.NewID(), Resource: who.aor, Package: Name}
 	if old != nil {
 		rec = old.rec
 	}
@@ -137,7 +137,7 @@ func (p *Presence) store(who *presentity, old, next *publication, lasts time.Dur
 // carry is refused here, where somebody hears of it.
 func (p *Presence) fits(who *presentity, next *publication) (*views, error) {
 	made := p.compose(who, who.with(next))
-	if size := made.size(); size > p.cfg.View {
+	if size := p.size(made); size > p.cfg.View {
 		return nil, &message.ParseError{Status: 413, Where: "body", What: fmt.Sprintf(
 			"with the other publications the document of %s has %d bytes, at most %d; publish less, or remove a publication", who.aor, size, p.cfg.View)}
 	}

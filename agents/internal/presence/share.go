@@ -64,8 +64,8 @@ func (p *Presence) SetShare(presentity string, from Origin, s *Share) {
 		told = p.notifier.RedecideNow(presentity, from.concerns) // before anyone is shown more
 	}
 	tell(told)
-	if who.views != nil && who.views.size() > p.cfg.View {
-		p.cfg.Log.Warn("with the shares of other servers a view is too large for a NOTIFY: it is not shown", "presentity", presentity, "bytes", who.views.size(), "most", p.cfg.View)
+	if who.views != nil && p.size(who.views) > p.cfg.View {
+		p.cfg.Log.Warn("with the shares of other servers a view is too large for a NOTIFY: it is not shown", "presentity", presentity, "bytes", p.size(who.views), "most", p.cfg.View)
 	}
 	p.tidy(who)
 }

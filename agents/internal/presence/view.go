@@ -7,7 +7,8 @@ import (
 // views are a presentity's documents as her watchers get them, written once for
 // all who see the same.
 type views struct {
-	own      []byte
+	own      []byte            // nil: nobody has looked yet
+	mirrored pidf.Document     // what own is written of
 	composed map[string][]byte // by the watcher it is for; "": for all
 	shares   pidf.Document     // our own share before any device policy
 }
@@ -50,14 +51,12 @@ func (p *Presence) compose(who *presentity, publications []*publication) *views 
 		published = append(published, pidf.Share{Document: pub.doc})
 	}
 	v := &views{composed: map[string][]byte{}, shares: pidf.Compose(who.aor, published...)}
-	own := v.shares
+	v.mirrored = v.shares
 	if p.cfg.Mirror {
 		if others := p.others(who, ""); len(others) > 0 {
-			own, _, _ = pidf.DevicePolicy(own, others...)
+			v.mirrored, _, _ = pidf.DevicePolicy(v.mirrored, others...)
 		}
 	}
-	// Another server composes with it: whose everything is goes along.
-	v.own = pidf.Write(own, p.cfg.Dialect)
 	if !p.needs(who.aor).Personal {
 		v.composed[""] = p.write(who, v.shares, "")
 	}
@@ -73,11 +72,24 @@ func (p *Presence) write(who *presentity, own pidf.Document, watcher string) []b
 	return pidf.Write(present(who.aor, composed), p.cfg.Dialect)
 }
 
-// size is that of the largest view there is.
-func (v *views) size() int {
-	n := len(v.own)
+// own is our own share. Another server composes with it: whose everything is goes
+// along.
+func (p *Presence) own(v *views) []byte {
+	if v.own == nil {
+		v.own = pidf.Write(v.mirrored, p.cfg.Dialect)
+	}
+	return v.own
+}
+
+// size is that of the largest view there is. Our own share says less, or the same
+// and whose it is: far from the limit it need not be written to know that it fits.
+func (p *Presence) size(v *views) int {
+	n := 0
 	for _, view := range v.composed {
 		n = max(n, len(view))
+	}
+	if n == 0 || n > p.cfg.View/8 {
+		n = max(n, len(p.own(v)))
 	}
 	return n
 }

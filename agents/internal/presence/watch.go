@@ -2,6 +2,7 @@ package presence
 
 import (
 	"bytes"
+	"sync"
 
 	"presfed/agents/internal/event"
 )
@@ -60,7 +61,7 @@ func (p *Presence) body(s *event.Subscription, _ bool, _ uint64) (event.Body, er
 		return event.Body{Bytes: p.absent(s.Resource(), s.View())}, nil
 	}
 	if s.View() == Own {
-		return event.Body{Bytes: p.look(who).own}, nil
+		return event.Body{Bytes: p.own(p.look(who))}, nil
 	}
 	view := p.composed(who, s.Watcher())
 	if len(view) > p.cfg.View { // SetShare has said so
@@ -80,14 +81,14 @@ func (p *Presence) tell(who *presentity) {
 // tellSince lets those know whose view is another than before, but for those who
 // are told already.
 func (p *Presence) tellSince(who *presentity, before *views, told map[*event.Subscription]bool) {
-	own := before == nil || !bytes.Equal(before.own, p.look(who).own)
+	own := sync.OnceValue(func() bool { return before == nil || !bytes.Equal(before.own, p.own(p.look(who))) })
 	changed := map[string]bool{} // by the watcher whom the view is for
 	p.notifier.Changed(who.aor, Name, func(s *event.Subscription) bool {
 		if s.Treatment() != string(Allow) || told[s] {
 			return false
 		}
 		if s.View() == Own {
-			return own
+			return own()
 		}
 		key := p.viewer(who, s.Watcher())
 		news, known := changed[key]
