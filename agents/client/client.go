@@ -38,6 +38,9 @@ type Config struct {
 	Port     uint16      // own UDP and TCP port; 0: free ones
 	MSRPPort uint16      // own port for sessions; 0: a free one. Early sessions have another, a free one
 	TLS      *tls.Config // for dialling; nil: no TLS
+	// SecureMedia offers sessions by TLS (msrps), each end's certificate vouched for
+	// by its fingerprint in the description. Answers are by TLS where the offer is.
+	SecureMedia bool
 	// Capabilities are parameters of the registered Contact, as
 	// ";audio;+sip.message" (RFC 3840). Empty: those of a device for messages.
 	Capabilities string
@@ -166,8 +169,12 @@ func New(cfg Config) (*Client, error) {
 
 // listen takes an address for sessions.
 func (c *Client) listen(port uint16) (*msrp.Endpoint, error) {
+	own := &tls.Config{}
+	if c.cfg.TLS != nil {
+		own.RootCAs, own.KeyLogWriter = c.cfg.TLS.RootCAs, c.cfg.TLS.KeyLogWriter
+	}
 	return msrp.Listen(msrp.Config{
-		Listen: netip.AddrPortFrom(c.cfg.Bind, port), Participant: c.cfg.Name, Tap: c.cfg.Tap, Clock: c.cfg.Clock, Log: c.cfg.Log,
+		TLS: own, Listen: netip.AddrPortFrom(c.cfg.Bind, port), Participant: c.cfg.Name, Tap: c.cfg.Tap, Clock: c.cfg.Clock, Log: c.cfg.Log,
 	})
 }
 

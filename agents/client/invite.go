@@ -27,7 +27,7 @@ func (c *Client) IM(ctx context.Context, target, text string) (*Session, error) 
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.newSession(message.AOR(uri))
+	s, err := c.newSession(message.AOR(uri), c.cfg.SecureMedia)
 	if err != nil {
 		return nil, err
 	}

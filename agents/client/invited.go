@@ -43,7 +43,11 @@ func (c *Client) invited(tx *sip.ServerTx, reply func(int, ...string)) {
 		reply(603)
 		return
 	}
-	s, err := c.newSession(message.AOR(from.URI))
+	secure := c.cfg.SecureMedia
+	if offer != nil {
+		secure = offer.Secure
+	}
+	s, err := c.newSession(message.AOR(from.URI), secure)
 	if err != nil {
 		c.log.Warn("invitation refused", "peer", message.AOR(from.URI), "error", err)
 		reply(486)

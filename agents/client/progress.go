@@ -90,7 +90,7 @@ func (s *Session) foreword(p *progress) (contentType string, body []byte, err er
 	if err != nil {
 		return "", nil, err
 	}
-	if p.media, err = s.client.newMedia(s.client.early, s); err != nil {
+	if p.media, err = s.client.newMedia(s.client.early, s, s.offer.Secure); err != nil {
 		return "", nil, err
 	}
 	p.wish = msrp.SetupActpass

@@ -49,25 +49,25 @@ const (
 )
 
 // newSession makes a session with its end for messages.
-func (c *Client) newSession(peer string) (*Session, error) {
+func (c *Client) newSession(peer string, secure bool) (*Session, error) {
 	s := &Session{within: newWithin(c), peer: peer, ended: make(chan struct{})}
 	var err error
-	s.media, err = c.newMedia(c.media, s)
+	s.media, err = c.newMedia(c.media, s, secure)
 	return s, err
 }
 
 // textPlain is what people say, and what sessions take unless told otherwise.
 const textPlain = "text/plain"
 
-// newMedia is an end for a session's messages, early or not.
-func (c *Client) newMedia(at *msrp.Endpoint, s *Session) (*msrp.Session, error) {
+// newMedia is an end for a session's messages, early or not, by TLS or not.
+func (c *Client) newMedia(at *msrp.Endpoint, s *Session, secure bool) (*msrp.Session, error) {
 	types := c.cfg.AcceptTypes
 	if len(types) == 0 {
 		types = []string{textPlain}
 	}
 	early := at == c.early
 	return at.NewSession(msrp.SessionConfig{
-		User: c.aor.User, AcceptTypes: types,
+		User: c.aor.User, AcceptTypes: types, Secure: secure,
 		Accept:    func(in msrp.Incoming) (msrp.Sink, error) { return s.incoming(in, early) },
 		OnMessage: func(m msrp.Message) { s.tell(m, early, "") },
 	})

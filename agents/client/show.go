@@ -44,7 +44,7 @@ func (l *leg) take(text []byte) (begun *earlySession, answer []byte) {
 // answers makes our end for an early offer. RFC 6135: we are active where we may,
 // for we have the first message.
 func (l *leg) answers(offer *msrp.Description) (*earlySession, []byte, error) {
-	session, err := l.client.newMedia(l.client.early, l.inv.call.session)
+	session, err := l.client.newMedia(l.client.early, l.inv.call.session, offer.Secure)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -63,6 +63,7 @@ basic=closed for all of them closed.`,
 	}
 	takesConfig(con, cmd)
 	opts.device.flags(cmd)
+	opts.device.sessionFlags(cmd)
 	f := cmd.Flags()
 	f.IntVar(&opts.port, "port", 0, "own `port` for SIP over UDP and TCP (0: free ones)")
 	f.IntVar(&opts.msrpPort, "msrp-port", 0, "own `port` for sessions (0: a free one)")

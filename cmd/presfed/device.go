@@ -29,6 +29,7 @@ type deviceOptions struct {
 	timeout      time.Duration
 	headers      []string // of those that make single requests
 	dryRun       bool
+	secureMedia  bool // of those that have sessions
 }
 
 func (o *deviceOptions) flags(cmd *cobra.Command) {
@@ -39,6 +40,11 @@ func (o *deviceOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.bind, "bind", "127.0.0.1", "own `address`")
 	f.StringVar(&o.authority, "authority", "", "`file` of the certificate authority for TLS (default: the system's)")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "give up after this long")
+}
+
+// sessionFlags are for commands that have sessions.
+func (o *deviceOptions) sessionFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.secureMedia, "msrp-tls", false, "offer sessions by TLS (msrps); who is offered one answers in kind")
 }
 
 // messageFlags are for commands that send a request or two.
@@ -83,7 +89,7 @@ func (o deviceOptions) config(con *console, name string) (cfg client.Config, rel
 	if err != nil {
 		return cfg, nil, usage("an IP address such as 127.0.0.1", "--bind %q is no address", o.bind)
 	}
-	cfg = client.Config{Name: name, User: o.user, Server: o.server, Bind: bind, Agent: "presfed"}
+	cfg = client.Config{Name: name, User: o.user, Server: o.server, Bind: bind, Agent: "presfed", SecureMedia: o.secureMedia}
 	for _, text := range o.headers {
 		h, err := client.ParseHeader(text)
 		if err != nil {

@@ -45,6 +45,7 @@ is printed, and /bye, the end of the input or an interrupt ends it.`,
 		},
 	}
 	opts.device.messageFlags(cmd)
+	opts.device.sessionFlags(cmd)
 	cmd.Flags().BoolVar(&opts.page, "page", false, "one MESSAGE request instead of a session")
 	cmd.Flags().BoolVarP(&opts.chat, "interactive", "i", false, "chat: a message a line, until /bye")
 	cmd.MarkFlagsMutuallyExclusive("page", "interactive")

@@ -1,8 +1,6 @@
 package msrp
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"time"
@@ -25,24 +23,10 @@ func (e *Endpoint) accept() error {
 			}
 			continue
 		}
-		c := e.newConn(nc, "")
-		if e.cfg.TLS != nil {
-			c.nc = tls.Server(nc, e.cfg.TLS)
-		}
+		c := e.newConn(&listened{Conn: nc}, "")
 		if err := e.addConn(c); err != nil {
 			e.log.Warn("connection refused", "peer", c.remote, "err", err)
 			_ = nc.Close()
 		}
 	}
-}
-
-// handshake completes TLS on an accepted connection.
-func (c *conn) handshake() error {
-	t, ok := c.nc.(*tls.Conn)
-	if !ok {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(c.e.ctx, c.e.cfg.Limits.Dial)
-	defer cancel()
-	return t.HandshakeContext(ctx)
 }

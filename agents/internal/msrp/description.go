@@ -38,7 +38,7 @@ type Description struct {
 	AcceptWrappedTypes []string
 	MaxSize            int64 // bytes of a whole message; 0: not said
 	Setup              Setup
-	Fingerprints       []string // "sha-256 AB:CD...", RFC 4572
+	Fingerprints       []string // "sha-256 AB:CD...", RFC 8122
 
 	// An answer has an m= line for each of the offer's, in its order (RFC 3264
 	// section 6): the offer's other ones, and the place of ours among them.

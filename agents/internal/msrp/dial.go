@@ -1,7 +1,6 @@
 package msrp
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -74,8 +73,6 @@ func (e *Endpoint) dialHop(hop URI) (net.Conn, error) {
 		return nil, errors.New("msrp: no port to connect to in " + hop.String())
 	case !strings.EqualFold(hop.Transport, "tcp"):
 		return nil, errors.New("msrp: no such transport: " + hop.String())
-	case hop.Secure && e.cfg.TLS == nil:
-		return nil, errors.New("msrp: no TLS set up for " + hop.String())
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, e.cfg.Limits.Dial)
 	defer cancel()
@@ -88,9 +85,7 @@ func (e *Endpoint) dialHop(hop URI) (net.Conn, error) {
 	if err != nil || !hop.Secure {
 		return nc, err
 	}
-	cfg := e.cfg.TLS.Clone()
-	cfg.ServerName = cmp.Or(cfg.ServerName, hop.Host)
-	t := tls.Client(nc, cfg)
+	t := tls.Client(nc, e.clientTLS(hop.Host))
 	if err := t.HandshakeContext(ctx); err != nil {
 		_ = nc.Close()
 		return nil, err

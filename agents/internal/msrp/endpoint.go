@@ -18,9 +18,9 @@ import (
 type Config struct {
 	Listen netip.AddrPort // own address; port 0: any. Outgoing connections leave from the same address
 	Host   string         // what own URIs call this host; empty: the address, which then must be one that peers can connect to
-	// TLS, not nil: the listener speaks TLS and own URIs are msrps. It serves
-	// both ends; an outgoing connection checks the peer's certificate against
-	// RootCAs and the host of its URI (RFC 4975 section 5.4).
+	// TLS of secure sessions: its first certificate is this end's, and its RootCAs
+	// are asked where a peer's description has no fingerprint. Nil, or without a
+	// certificate: a self-signed one that this end makes.
 	TLS *tls.Config
 
 	Participant string   // for the records
@@ -43,6 +43,8 @@ type Endpoint struct {
 	ctx    context.Context // done when the endpoint ends
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // every goroutine but Run's caller
+
+	identity func() (*tls.Certificate, error) // made when it is first needed
 
 	buffers sync.Pool // of *[]byte, each fit for a chunk
 
@@ -71,6 +73,12 @@ func Listen(cfg Config) (*Endpoint, error) {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
+	e.identity = sync.OnceValues(func() (*tls.Certificate, error) {
+		if cfg.TLS != nil && len(cfg.TLS.Certificates) > 0 {
+			return &cfg.TLS.Certificates[0], nil
+		}
+		return selfSigned(e.host)
+	})
 	e.host = cmp.Or(cfg.Host, e.addr.Addr().WithZone("").String())
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e, nil
@@ -146,15 +154,15 @@ func (e *Endpoint) spawn(f func()) error {
 }
 
 // newURI is an own URI for one session.
-func (e *Endpoint) newURI() URI {
-	u := e.device()
+func (e *Endpoint) newURI(secure bool) URI {
+	u := e.device(secure)
 	u.Session = newIdent()
 	return u
 }
 
 // device is the URI of the endpoint itself.
-func (e *Endpoint) device() URI {
-	return URI{Secure: e.cfg.TLS != nil, Host: e.host, Port: e.addr.Port(), Transport: "tcp"}
+func (e *Endpoint) device(secure bool) URI {
+	return URI{Secure: secure, Host: e.host, Port: e.addr.Port(), Transport: "tcp"}
 }
 
 func (e *Endpoint) session(u URI) *Session {

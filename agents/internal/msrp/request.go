@@ -1,6 +1,7 @@
 package msrp
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 )
@@ -116,6 +117,14 @@ func (c *conn) admit(f *Frame) (*Session, *StatusError) {
 
 // admit checks that a request from a peer, on a connection, is this session's.
 func (s *Session) admit(c *conn, from URI) *StatusError {
+	if s.local.Secure {
+		// Which certificate is the peer's, Start says. Limits.Unbound ends the wait.
+		select {
+		case <-s.named:
+		case <-s.ended:
+		case <-c.dead:
+		}
+	}
 	s.mu.Lock()
 	bound := s.conn
 	known := s.peer
@@ -141,6 +150,15 @@ func (s *Session) admit(c *conn, from URI) *StatusError {
 	}
 	s.mu.Unlock()
 	if err := s.bind(c); err != nil {
+		var untrusted *tls.CertificateVerificationError
+		switch {
+		case errors.As(err, &untrusted):
+			// RFC 4975 section 14.4: the session must be torn down at once.
+			s.end(err)
+			return &StatusError{Code: StatusForbidden}
+		case errors.Is(err, ErrInsecure):
+			return &StatusError{Code: StatusForbidden}
+		}
 		return &StatusError{Code: StatusNoSession}
 	}
 	s.mu.Lock()

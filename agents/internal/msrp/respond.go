@@ -24,7 +24,7 @@ func (c *conn) respond(f *Frame, code int, text string) error {
 	}
 	if _, err := ParseURI(own); err != nil {
 		// Whom the request meant cannot be said: the device answers.
-		own = c.e.device().String()
+		own = c.e.device(c.tls() != nil).String()
 	}
 	if !isText(text) {
 		text = ""

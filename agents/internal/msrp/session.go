@@ -11,6 +11,7 @@ import (
 type SessionConfig struct {
 	User        string   // for o= of descriptions
 	AcceptTypes []string // what this end takes, "*" and "type/*" included; none: anything
+	Secure      bool     // msrps: by TLS only, with whom the peer's description names (RFC 4975 section 14.4)
 	MaxSize     int64    // bytes of the largest message this end takes; 0: no limit but Limits.Message for what is assembled in memory
 
 	// Accept is asked when a message begins, by the goroutine that reads the
@@ -36,7 +37,10 @@ type Session struct {
 	address string // local, written
 	id      uint64 // for o=
 
+	fingerprints []string // of a secure session
+
 	ready chan struct{} // closed when messages can be sent
+	named chan struct{} // closed when Start has said who the peer is
 	ended chan struct{} // closed when the session is over
 	done  chan struct{} // and its last callback has returned
 
@@ -73,10 +77,17 @@ const (
 // caller closes the session.
 func (e *Endpoint) NewSession(cfg SessionConfig) (*Session, error) {
 	s := &Session{
-		e: e, cfg: cfg, local: e.newURI(), id: newSDPID(), incoming: map[string]*reception{}, sending: map[string]*message{},
-		ready: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
+		e: e, cfg: cfg, local: e.newURI(cfg.Secure), id: newSDPID(), incoming: map[string]*reception{}, sending: map[string]*message{},
+		ready: make(chan struct{}), named: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.address = s.local.String()
+	if cfg.Secure {
+		own, err := e.identity()
+		if err != nil {
+			return nil, err
+		}
+		s.fingerprints = []string{fingerprint(own.Certificate[0])}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ended {
@@ -99,6 +110,7 @@ func (s *Session) Describe(setup Setup) Description {
 	return Description{
 		User: s.cfg.User, ID: s.id, Version: s.id, Host: s.local.Host, Port: s.local.Port, Secure: s.local.Secure,
 		Path: s.LocalPath(), AcceptTypes: s.cfg.AcceptTypes, MaxSize: s.cfg.MaxSize, Setup: setup,
+		Fingerprints: s.fingerprints,
 	}
 }
 

@@ -54,6 +54,7 @@ func (s *Session) begin(remote Description, role Role) error {
 		return errors.New("msrp: session started twice")
 	}
 	s.state, s.role, s.remote, s.to = starting, role, remote, remote.Path.String()
+	close(s.named)
 	stranger := s.peer != nil && !s.peer.Equal(remote.Path.End())
 	s.mu.Unlock()
 	if stranger {
@@ -82,8 +83,15 @@ func (s *Session) connect(ctx context.Context) error {
 	}
 }
 
-// bind makes c the session's connection if it has none.
+// bind makes c the session's connection if it has none, and if the session may
+// use it.
 func (s *Session) bind(c *conn) error {
+	s.mu.Lock()
+	remote := s.remote
+	s.mu.Unlock()
+	if err := s.trusts(c, &remote); err != nil {
+		return err
+	}
 	if err := c.join(s); err != nil {
 		return err
 	}

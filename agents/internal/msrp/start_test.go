@@ -91,7 +91,7 @@ func TestNobodyListens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	uri := other.newURI()
+	uri := other.newURI(false)
 	other.Close()
 	s := newSession(t, e, SessionConfig{})
 	if err := s.Start(testContext(t), Description{Path: Path{uri}}, Active); err == nil {

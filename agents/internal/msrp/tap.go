@@ -1,7 +1,6 @@
 package msrp
 
 import (
-	"crypto/tls"
 	"time"
 
 	"presfed/agents/internal/wire"
@@ -41,7 +40,7 @@ func (c *conn) record(dir wire.Direction, at time.Time, raw []byte) wire.Record 
 	if dir == wire.In {
 		r.Src, r.Dst = r.Dst, r.Src
 	}
-	if _, ok := c.nc.(*tls.Conn); ok {
+	if c.tls() != nil {
 		r.Transport = "TLS"
 	}
 	return r

@@ -2,18 +2,10 @@ package msrp
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"math/big"
-	"net"
 	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"presfed/agents/internal/wire"
 )
@@ -97,60 +89,6 @@ func TestARecordOfALongChunk(t *testing.T) {
 		return
 	}
 	t.Error("no record")
-}
-
-func selfSigned(t *testing.T) *tls.Config {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(cert)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, RootCAs: roots}
-}
-
-func TestOverTLS(t *testing.T) {
-	cfg := selfSigned(t)
-	r := newRecords()
-	a, b := startEndpoint(t, Config{TLS: cfg, Tap: r.tap}), startEndpoint(t, Config{TLS: cfg})
-	inbox := newInbox()
-	sa, sb := pair(t, a, b, SessionConfig{}, inbox.config())
-	if d := sb.Describe(SetupPassive); !d.Secure || !strings.HasPrefix(d.Path.String(), "msrps://") {
-		t.Errorf("described as %+v", d)
-	}
-	if _, err := sa.Send(testContext(t), "text/plain", strings.NewReader("secret"), SendOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if m := await(t, inbox.messages); string(m.Body) != "secret" {
-		t.Errorf("got %q", m.Body)
-	}
-	for _, x := range r.all() {
-		if x.Transport != "TLS" {
-			t.Errorf("recorded as %s", x.Transport)
-		}
-	}
-	// RFC 4975 section 5.4: a certificate that nobody vouches for, or for
-	// another host, is no connection; nor is msrps without TLS.
-	for name, bad := range map[string]*tls.Config{"a stranger's": selfSigned(t), "none": nil} {
-		e := startEndpoint(t, Config{TLS: bad})
-		s := newSession(t, e, SessionConfig{})
-		if err := s.Start(testContext(t), newSession(t, b, SessionConfig{}).Describe(""), Active); err == nil {
-			t.Errorf("%s: connected", name)
-		}
-	}
-	// A peer that never finishes the handshake is dropped.
-	c := startEndpoint(t, Config{TLS: cfg, Limits: Limits{Dial: 20 * time.Millisecond}})
-	dialPeer(t, c).closed()
 }
 
 func TestOutgoingConnectionsLeaveFromTheOwnAddress(t *testing.T) {
