@@ -125,7 +125,7 @@ func (p *Processes) deviceArguments(d Device, o ProcessOptions) ([]string, error
 		arguments = append(arguments, "--capabilities", d.Capabilities)
 	}
 	if !o.Register { // what it does is for who tells it
-		arguments = append(arguments, "--no-register", "--buddies=false")
+		arguments = append(arguments, "--no-register", "--buddies=false", "--watchers=false")
 	}
 	if o.Detach {
 		arguments = append(arguments, "--stay")

@@ -5,11 +5,11 @@ import "time"
 // Event is something that happened to a device, as it is printed: one line, or
 // one JSON object. Fields that do not apply are left out.
 type Event struct {
-	// ready, registered, published, presence, buddies, im, session, sent, failed, closed
+	// ready, registered, published, presence, buddies, watcher, watchers, im, session, sent, failed, closed
 	Type string    `json:"type"`
 	Time time.Time `json:"time"`
 
-	Name      string   `json:"name,omitempty"`      // ready: the device's, and where it listens,
+	Name      string   `json:"name,omitempty"`      // watcher: what she calls herself; ready: the device's, and where it listens,
 	Addresses []string `json:"addresses,omitempty"` // "tcp:127.0.0.1:5060"
 
 	AOR     string `json:"aor,omitempty"`

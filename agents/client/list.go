@@ -29,6 +29,9 @@ func (c *Client) HasLists() bool {
 // List says whether it is one to a list of resources.
 func (s *Subscription) List() bool { return s.opts.List }
 
+// Event is the event package.
+func (s *Subscription) Event() string { return s.opts.Event }
+
 // entity is whom or what events say they are about.
 func (s *Subscription) entity() string {
 	if s.opts.List {

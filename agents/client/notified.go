@@ -9,6 +9,7 @@ import (
 	"presfed/agents/internal/dialog"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/rlmi"
+	"presfed/agents/internal/watcherinfo"
 )
 
 // notified takes a NOTIFY (RFC 6665 section 4.1.3).
@@ -31,6 +32,10 @@ func (c *Client) notified(req *message.Request, reply func(int, ...string)) {
 	if err == nil {
 		list, err = s.listed(req)
 	}
+	var watchers *watcherinfo.Document
+	if err == nil {
+		watchers, err = s.watched(req)
+	}
 	if err == nil {
 		err = s.take(req, id.Remote, state, params)
 	}
@@ -45,9 +50,12 @@ func (c *Client) notified(req *message.Request, reply func(int, ...string)) {
 	}
 	reply(200)
 	reason, _ := params.Get("reason")
-	if s.opts.List {
+	switch {
+	case s.opts.List:
 		s.tellList(list, state, reason)
-	} else {
+	case s.ofWatchers():
+		s.tellWatchers(watchers, state, reason)
+	default:
 		s.tell(req, state, reason)
 	}
 	if state == "terminated" {

@@ -13,12 +13,13 @@ import (
 	"presfed/agents/internal/resolve"
 	"presfed/agents/internal/rlmi"
 	"presfed/agents/internal/sip"
+	"presfed/agents/internal/watcherinfo"
 )
 
 // SubscribeOptions say what to watch for.
 type SubscribeOptions struct {
 	Event   string        // empty: presence
-	Accept  string        // empty: application/pidf+xml, and for a list what that takes
+	Accept  string        // empty: application/pidf+xml, or what a list or watcher information takes
 	List    bool          // the target is a list of resources (RFC 4662)
 	Expires time.Duration // 0 fetches once (RFC 6665 section 4.4.3)
 }
@@ -42,6 +43,8 @@ type Subscription struct {
 	table     rlmi.Table      // of a list
 	listState string          // what was told of the list itself
 	shown     map[string]bool // of whom something was told; the NOTIFYs' own
+
+	watchers watcherinfo.Table // of one to watcher information
 }
 
 // Done is closed when the subscription is over.
@@ -86,7 +89,10 @@ func (c *Client) Subscribe(ctx context.Context, target string, opts SubscribeOpt
 }
 
 func (o SubscribeOptions) types() string {
-	if o.List {
+	switch {
+	case o.ofWatchers():
+		return watcherinfo.ContentType
+	case o.List:
 		return listTypes + ", " + contentType
 	}
 	return contentType
@@ -241,11 +247,14 @@ func (s *Subscription) over(reason string) {
 	s.state, s.reason = "terminated", reason
 	s.mu.Unlock()
 	if s.client.forget(s) && was != "terminated" {
-		if s.opts.List {
+		switch {
+		case s.opts.List:
 			s.tellList(nil, "terminated", reason)
-			return
+		case s.ofWatchers():
+			s.tellWatchers(nil, "terminated", reason)
+		default:
+			s.client.emit(Event{Type: "presence", Entity: s.entity(), State: "terminated", Reason: reason})
 		}
-		s.client.emit(Event{Type: "presence", Entity: s.entity(), State: "terminated", Reason: reason})
 	}
 }
 

@@ -56,6 +56,12 @@ func (c *Client) Watches() []*Watch {
 // Target is whom it watches.
 func (w *Watch) Target() string { return w.latest().Target() }
 
+// Event is the event package.
+func (w *Watch) Event() string { return w.latest().opts.Event }
+
+// Latest is its subscription at present.
+func (w *Watch) Latest() *Subscription { return w.latest() }
+
 // List says that it watches a list.
 func (w *Watch) List() bool { return w.opts.List }
 

@@ -33,7 +33,8 @@ func (s *Server) directoryChanged(c locate.Changed) {
 	}
 	s.listsChanged(c.All, c.Buddies, c.Places, append(slices.Clone(c.Policy), users...))
 	if c.All || c.Domain { // the domain's default or mode may have changed, for anybody
-		resources := append(s.notifier.Resources(), s.presence.Presentities()...) // also of those whom nobody watches yet
+		resources := append(s.notifier.Resources(), s.presence.Presentities()...)
+		resources = append(resources, s.winfo.Presentities()...) // also of those whom nobody watches yet
 		slices.Sort(resources)
 		for _, resource := range slices.Compact(resources) {
 			if _, list := eventlist.OwnerOf(resource); list {
@@ -41,12 +42,14 @@ func (s *Server) directoryChanged(c locate.Changed) {
 			}
 			s.presence.Placed(resource)
 			s.presence.PolicyChanged(resource)
+			s.winfo.PolicyChanged(resource)
 		}
 		s.lists.Reconsidered()
 		return
 	}
 	for _, aor := range c.Policy {
 		s.presence.PolicyChanged(scheme + aor)
+		s.winfo.PolicyChanged(scheme + aor)
 	}
 }
 
@@ -54,7 +57,7 @@ func (s *Server) directoryChanged(c locate.Changed) {
 // subscriptions to them and by them. A name may come more than once.
 func (s *Server) known() []string {
 	aors := s.registrar.Users()
-	for _, uris := range [][]string{s.presence.Presentities(), s.backend.Presentities(), s.notifier.Resources(), s.notifier.Watchers()} {
+	for _, uris := range [][]string{s.presence.Presentities(), s.backend.Presentities(), s.notifier.Resources(), s.notifier.Watchers(), s.winfo.Presentities()} {
 		for _, uri := range uris {
 			aor, _, _ := strings.Cut(strings.TrimPrefix(uri, scheme), ";") // a list is its owner's
 			aors = append(aors, aor)
@@ -95,6 +98,8 @@ func (s *Server) hold(aor string) {
 		}
 	case !composes: // her whole is to be had elsewhere now
 		s.presence.Refer(scheme+aor, nil)
+		s.winfo.Refer(scheme + aor)
+		s.winfo.Forget(scheme+aor, "deactivated")
 	}
 	if place.Model == routing.Peer { // each watcher's own server shows her
 		s.presence.Refer(scheme+aor, func(peer string) bool {
@@ -113,6 +118,7 @@ func (s *Server) hold(aor string) {
 // what she published and registered goes.
 func (s *Server) forget(aor, reason string) {
 	s.presence.Forget(scheme+aor, reason)
+	s.winfo.Forget(scheme+aor, reason)
 	s.lists.Forget(scheme+aor, reason)
 	s.registrar.Forget(aor)
 }

@@ -31,11 +31,13 @@ func (s *Server) Run(ctx context.Context) error {
 		s.hold(aor)
 	}
 	s.notifier.Start()
+	s.winfo.Start()
 	err := serving.Wait()
 	s.lanes.Close()
 	s.notifier.Close()
 	s.backend.Close()
 	s.lists.Close()
+	s.winfo.Close()
 	s.subscriber.Close()
 	s.presence.Close()
 	stop()

@@ -28,6 +28,7 @@ import (
 	"presfed/agents/internal/resolve"
 	"presfed/agents/internal/rlmi"
 	"presfed/agents/internal/sip"
+	"presfed/agents/internal/winfo"
 	"presfed/agents/internal/wire"
 	"presfed/db"
 	"presfed/db/state"
@@ -80,6 +81,9 @@ type Config struct {
 	// 5626 section 4.4.1); a link that is dead is known to be within three times
 	// that. 0: 5 seconds; less than 0: nobody is pinged.
 	KeepAlive time.Duration
+	// WatchersEvery is the least time between two NOTIFYs about a user's watchers that
+	// changes bring one device; 0: 5 seconds (RFC 3857 section 4.10).
+	WatchersEvery time.Duration
 	// NoAuth believes every client's From. Only for a bed on loopback addresses:
 	// anything else is an error.
 	NoAuth bool
@@ -125,6 +129,7 @@ type Server struct {
 	subscriber *event.Subscriber
 	backend    *backend.Backend
 	lists      *eventlist.Lists
+	winfo      *winfo.Winfo
 	shares     []state.Subscription // held at other servers before a restart, until Run
 	control    *control.Server      // nil: none
 	admin      *admin               // nil: none
@@ -221,6 +226,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	if err == nil {
 		s.startBackend()
 		s.startLists()
+		s.startWinfo()
 		s.startPresence(snapshot)
 	}
 	return s, err

@@ -46,6 +46,10 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 		s.reply(tx, mayNotSpeak)
 		return
 	}
+	if ev, err := event.EventOf(req); err == nil && ev.Package == s.winfo.Name() {
+		s.subscribeWinfo(tx, sender, where)
+		return
+	}
 	ask, err := s.ask(tx, sender, where.User)
 	if err != nil {
 		s.refuse(tx, err)

@@ -28,6 +28,7 @@ type agentOptions struct {
 	expires      time.Duration
 	unregistered bool
 	buddies      bool
+	watchers     bool
 	capabilities string
 	acceptTypes  []string
 	directory    string
@@ -71,6 +72,7 @@ basic=closed for all of them closed.`,
 	f.DurationVar(&opts.expires, "expires", time.Hour, "how long a registration or subscription is to last; it is renewed before")
 	f.BoolVar(&opts.unregistered, "no-register", false, "do not register")
 	f.BoolVar(&opts.buddies, "buddies", true, "watch the user's buddy list from login on, if the server has lists (RFC 4662)")
+	f.BoolVar(&opts.watchers, "watchers", true, "be told who watches the user, or asks to, if the server tells that (RFC 3857)")
 	f.StringVar(&opts.capabilities, "capabilities", "", "`parameters` of the registered Contact, as ';+sip.message;audio' (default: a device for messages)")
 	f.StringSliceVar(&opts.acceptTypes, "accept-types", []string{"text/plain"}, "content `types` taken in sessions")
 	f.StringVar(&opts.directory, "directory", "", "the domain's directory, a `file`, for allow, block, polite-block, confirm and the buddy list")
@@ -236,28 +238,31 @@ func (a *agent) serve(ctx context.Context, ready func()) error {
 	}
 }
 
-// login registers, and watches the buddy list where there is one to watch.
+// login registers, and watches the buddy list and the user's own watchers where the
+// server has them.
 func (a *agent) login(ctx context.Context) error {
-	if err := a.device.KeepRegistered(ctx, a.opts.expires); err != nil || !a.opts.buddies || !a.device.HasLists() {
+	if err := a.device.KeepRegistered(ctx, a.opts.expires); err != nil {
 		return err
 	}
-	list := a.device.BuddyList()
-	if a.watching(list) != nil { // registered anew
-		return nil
+	if a.opts.buddies && a.device.HasLists() {
+		a.follow(ctx, a.device.BuddyList(), client.SubscribeOptions{Expires: a.opts.expires, List: true})
 	}
-	if _, err := a.device.Watch(ctx, list, client.SubscribeOptions{Expires: a.opts.expires, List: true}); err != nil {
-		a.log.Info("no buddy list", "list", list, "error", err)
+	if a.opts.watchers {
+		a.follow(ctx, a.device.AOR(), client.SubscribeOptions{Expires: a.opts.expires, Event: client.WatchersEvent})
 	}
 	return nil
 }
 
-func (a *agent) watching(entity string) *client.Watch {
-	for _, s := range a.device.Watches() {
-		if s.Target() == entity {
-			return s
+// follow watches what a device can do without, unless it does so already.
+func (a *agent) follow(ctx context.Context, target string, o client.SubscribeOptions) {
+	for _, s := range a.device.Watches() { // registered anew
+		if s.Target() == target && (o.List && s.List() || o.Event != "" && s.Event() == o.Event) {
+			return
 		}
 	}
-	return nil
+	if _, err := a.device.Watch(ctx, target, o); err != nil {
+		a.log.Info("not subscribed", "target", target, "event", o.Event, "list", o.List, "error", err)
+	}
 }
 
 func (a *agent) addresses() []string {

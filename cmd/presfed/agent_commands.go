@@ -34,6 +34,7 @@ func agentCommands() []agentCommand {
 		{"watch", "TARGET", "subscribe to a user's presence", 1, (*agent).watch},
 		{"unwatch", "TARGET", "end that subscription", 1, (*agent).unwatch},
 		{"list", "", "who is watched, the buddy list, the sessions", 0, (*agent).list},
+		{"watchers", "", "who watches the user, or waits for a decision", 0, (*agent).watchers},
 		{"allow", "WATCHER", "decide about who watches (needs --directory)", 1, rule(db.Allow)},
 		{"block", "WATCHER", "", 1, rule(db.Block)},
 		{"polite-block", "WATCHER", "", 1, rule(db.PoliteBlock)},
@@ -169,7 +170,7 @@ func (a *agent) unwatch(ctx context.Context, args []string) error {
 
 func (a *agent) subscription(target string) *client.Watch {
 	for _, s := range a.device.Watches() {
-		if !s.List() && sameUser(s.Target(), target) {
+		if !s.List() && s.Event() != client.WatchersEvent && sameUser(s.Target(), target) {
 			return s
 		}
 	}
@@ -201,6 +202,9 @@ type agentList struct {
 func (a *agent) list(ctx context.Context, _ []string) error {
 	l := agentList{Type: "list"}
 	for _, s := range a.device.Subscriptions() {
+		if s.Event() == client.WatchersEvent {
+			continue
+		}
 		l.Watching = append(l.Watching, listedUser{s.Target(), s.State()})
 	}
 	for _, s := range a.device.Sessions() {

@@ -179,10 +179,14 @@ func eventLine(w io.Writer, e client.Event) error {
 	b.WriteString(e.Type)
 	add := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, " %s=%s", name, value)
+			fmt.Fprintf(&b, " %s=%s", name, printable(value))
 		}
 	}
-	add("name", e.Name)
+	if strings.ContainsAny(e.Name, " \"=") {
+		fmt.Fprintf(&b, " name=%q", e.Name)
+	} else {
+		add("name", e.Name)
+	}
 	add("aor", e.AOR)
 	add("addresses", strings.Join(e.Addresses, ","))
 	add("entity", e.Entity)

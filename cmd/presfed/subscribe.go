@@ -39,6 +39,10 @@ it is the speaking user's own buddy list at her server. Each of its users is tol
 of by events as without a list, as they change, and the list itself by "buddies"
 events.
 
+With --event presence.winfo it is the speaking user herself who is told of her
+watchers (RFC 3857): a "watcher" event for each that is new or has changed, and a
+"watchers" event for the notification.
+
 --until takes state=active, state=terminated, basic=open or basic=closed; if the
 time is up before, the exit code is 1.`,
 		Example: "  presfed subscribe bob --user alice@example.com --server tcp:127.0.0.1:5060 --until basic=closed --timeout 30s\n" +
@@ -53,8 +57,8 @@ time is up before, the exit code is 1.`,
 			if len(args) > 0 {
 				opts.target = args[0]
 			}
-			if opts.list && !cmd.Flags().Changed("accept") {
-				opts.accept = "" // what a list takes
+			if (opts.list || opts.event != "presence") && !cmd.Flags().Changed("accept") {
+				opts.accept = "" // what that takes
 			}
 			if opts.until != "" && !slices.Contains([]string{"state=active", "state=pending", "state=terminated", "basic=open", "basic=closed"}, opts.until) {
 				return usage("state=active, state=pending, state=terminated, basic=open, basic=closed", "--until %q says nothing to wait for", opts.until)
@@ -84,7 +88,10 @@ func runSubscribe(ctx context.Context, opts subscribeOptions) error {
 			default:
 			}
 		}
-		if e.Type == "presence" {
+		if e.Type == "watcher" {
+			print(e)
+		}
+		if e.Type == "presence" || e.Type == "watchers" {
 			if told++; opts.count > 0 && told > opts.count {
 				return // such as the NOTIFY that ends the subscription
 			}
@@ -129,7 +136,7 @@ func watch(ctx context.Context, opts subscribeOptions, sub *client.Subscription,
 	for seen := 0; ; {
 		select {
 		case e := <-events:
-			if e.Type == "presence" {
+			if e.Type == "presence" || e.Type == "watchers" {
 				seen++
 			}
 			over := e.State == "terminated" && e.List == "" // one of a list is not all of it

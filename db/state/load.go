@@ -11,6 +11,7 @@ type Snapshot struct {
 	Publications  []Publication  // by resource, then by age
 	Subscriptions []Subscription // by resource, both halves
 	Bindings      []Binding      // by address of record, then by age
+	Asking        []Asking       // by presentity, then by age
 }
 
 // Load reads everything. It shares the one connection with Run, so call it
@@ -24,6 +25,9 @@ func (s *Store) Load(ctx context.Context) (snap Snapshot, err error) {
 	}
 	if snap.Bindings, err = s.loadBindings(ctx); err != nil {
 		return snap, fmt.Errorf("bindings: %w", err)
+	}
+	if snap.Asking, err = s.loadAsking(ctx); err != nil {
+		return snap, fmt.Errorf("watchers without a decision: %w", err)
 	}
 	return snap, nil
 }

@@ -78,7 +78,7 @@ func TestEveryRecordComesBackAsItWas(t *testing.T) {
 				Half: Notifier, ID: "s1", Package: "presence", EventID: "7", Resource: "sip:alice@example.com", View: "own", Watcher: "sip:bob@example.com",
 				Peer: "server-b", CallID: "c", LocalTag: "l", RemoteTag: "r", LocalAddress: "<sip:alice@example.com>;tag=l", RemoteAddress: `"B" <sip:bob@example.com>;tag=r`,
 				Contact: "<sip:a>", Target: "sip:b@h", Routes: []string{"<sip:r1;lr>", "<sip:r2;lr>"}, Headers: []Field{{"P-Asserted-Identity", "<sip:alice@example.com>"}},
-				ContentType: "application/pidf+xml", State: "active", CSeqReserved: 1 << 30, RemoteCSeq: 1<<31 - 1, Expires: noon, Extra: []byte("x"),
+				ContentType: "application/pidf+xml", State: "active", Cause: "approved", Since: noon, CSeqReserved: 1 << 30, RemoteCSeq: 1<<31 - 1, Expires: noon, Extra: []byte("x"),
 			},
 			{Half: Subscriber, ID: "s1", Resource: "sip:alice@example.com", Extra: []byte{}},
 		},
@@ -86,6 +86,7 @@ func TestEveryRecordComesBackAsItWas(t *testing.T) {
 			AOR: "sip:alice@example.com", Contact: "sip:a@1.2.3.4", Address: "<sip:a@1.2.3.4>;q=0.5", CallID: "c", CSeq: 4,
 			Path: []string{"<sip:p;lr>"}, Source: "TCP", Agent: "ua", Updated: noon, Expires: noon.Add(time.Hour),
 		}},
+		Asking: []Asking{{Presentity: "sip:alice@example.com", Watcher: "sip:carol@example.com", ID: "i", Name: "C", Since: noon, Until: noon.Add(time.Hour)}},
 	}
 	err := commit(s, func(tx *Tx) error {
 		var errs []error
@@ -97,6 +98,9 @@ func TestEveryRecordComesBackAsItWas(t *testing.T) {
 		}
 		for _, b := range want.Bindings {
 			errs = append(errs, tx.PutBinding(b))
+		}
+		for _, a := range want.Asking {
+			errs = append(errs, tx.PutAsking(a))
 		}
 		return errors.Join(errs...)
 	})
@@ -175,7 +179,7 @@ func TestAFileThatIsNotOursIsRefused(t *testing.T) {
 	newer := make("newer.db", fmt.Sprintf("PRAGMA application_id = %d", applicationID), "PRAGMA user_version = 99")
 	for path, want := range map[string]string{
 		foreign: "is a database, but not a server's state",
-		newer:   "has schema 99, written by a newer program: this one knows up to 4",
+		newer:   "has schema 99, written by a newer program: this one knows up to 5",
 	} {
 		s, err := Open(path, Options{})
 		if err == nil {

@@ -38,6 +38,8 @@ type Subscription struct {
 
 	ContentType  string // of the bodies that flow
 	State        string // pending, active, ...
+	Cause        string // what brought it there; the notifier's own word
+	Since        time.Time
 	CSeqReserved uint32 // our own CSeq numbers up to here may have been used
 	RemoteCSeq   uint32 // the peer's last
 	Expires      time.Time
@@ -59,11 +61,11 @@ func (tx *Tx) PutSubscription(sub Subscription) error {
 	}
 	return tx.exec(`INSERT OR REPLACE INTO subscription (half, id, package, event_id, resource, view, watcher, peer,
 		call_id, local_tag, remote_tag, local_address, remote_address, contact, target, routes, headers,
-		content_type, state, cseq_reserved, remote_cseq, expires, extra)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		content_type, state, cseq_reserved, remote_cseq, expires, extra, since, cause)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		sub.Half, sub.ID, sub.Package, sub.EventID, sub.Resource, sub.View, sub.Watcher, sub.Peer,
 		sub.CallID, sub.LocalTag, sub.RemoteTag, sub.LocalAddress, sub.RemoteAddress, sub.Contact, sub.Target, routes, headers,
-		sub.ContentType, sub.State, sub.CSeqReserved, sub.RemoteCSeq, millis(sub.Expires), blob(sub.Extra))
+		sub.ContentType, sub.State, sub.CSeqReserved, sub.RemoteCSeq, millis(sub.Expires), blob(sub.Extra), millis(sub.Since), sub.Cause)
 }
 
 // ReserveCSeq sets our own CSeq numbers up to and including upTo aside, so that
@@ -84,7 +86,7 @@ func (tx *Tx) DeleteSubscription(half Half, id string) error {
 func (s *Store) loadSubscriptions(ctx context.Context) (out []Subscription, err error) {
 	rows, err := s.conn.QueryContext(ctx, `SELECT half, id, package, event_id, resource, view, watcher, peer,
 		call_id, local_tag, remote_tag, local_address, remote_address, contact, target, routes, headers,
-		content_type, state, cseq_reserved, remote_cseq, expires, extra
+		content_type, state, cseq_reserved, remote_cseq, expires, extra, since, cause
 		FROM subscription ORDER BY resource, half, id`)
 	if err != nil {
 		return nil, err
@@ -93,13 +95,13 @@ func (s *Store) loadSubscriptions(ctx context.Context) (out []Subscription, err 
 	for rows.Next() {
 		var sub Subscription
 		var routes, headers string
-		var expires int64
+		var expires, since int64
 		if err := rows.Scan(&sub.Half, &sub.ID, &sub.Package, &sub.EventID, &sub.Resource, &sub.View, &sub.Watcher, &sub.Peer,
 			&sub.CallID, &sub.LocalTag, &sub.RemoteTag, &sub.LocalAddress, &sub.RemoteAddress, &sub.Contact, &sub.Target, &routes, &headers,
-			&sub.ContentType, &sub.State, &sub.CSeqReserved, &sub.RemoteCSeq, &expires, &sub.Extra); err != nil {
+			&sub.ContentType, &sub.State, &sub.CSeqReserved, &sub.RemoteCSeq, &expires, &sub.Extra, &since, &sub.Cause); err != nil {
 			return nil, err
 		}
-		sub.Expires = fromMillis(expires)
+		sub.Expires, sub.Since = fromMillis(expires), fromMillis(since)
 		if sub.Routes, err = unlist[string](routes); err != nil {
 			return nil, fmt.Errorf("routes of %s: %w", sub.ID, err)
 		}

@@ -30,6 +30,7 @@ func (n *Notifier) create(tx Transaction, s *Subscription, expires time.Duration
 	}
 	s.take(decision)
 	now := n.cfg.Clock.Now()
+	s.rec.Since = now
 	s.rec.Expires = now.Add(expires)
 	s.rec.CSeqReserved = reservation
 	s.rec.State = string(s.state)
@@ -88,6 +89,12 @@ func (s *Subscription) take(d Decision) (changed bool) {
 		s.state = StatePending
 	default:
 		s.state, s.reason = StateTerminated, "rejected"
+	}
+	if s.state != was {
+		s.rec.Cause = string(Subscribed)
+		if was == StatePending && s.state == StateActive {
+			s.rec.Cause = string(Approved)
+		}
 	}
 	return s.state != was || s.treatment != treated
 }

@@ -33,9 +33,11 @@ type Package struct {
 	// version counts the NOTIFYs with a body, from 0.
 	Body func(s *Subscription, full bool, version uint64) (Body, error)
 	// Began and Ended hear of every subscription, a fetch included, Ended with the
-	// reason; nil: not wanted.
-	Began func(s *Subscription)
-	Ended func(s *Subscription, reason string)
+	// reason, and Settled of each that a decision has brought to another state; nil:
+	// not wanted.
+	Began   func(s *Subscription)
+	Settled func(s *Subscription)
+	Ended   func(s *Subscription, reason string)
 }
 
 // Body is what one NOTIFY carries.

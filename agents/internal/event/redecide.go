@@ -50,9 +50,11 @@ func (n *Notifier) settle(s *Subscription, decision Decision) bool {
 		s.treatment, s.granted = decision.Treatment, decision.Verdict == Active
 		return true
 	}
+	was := s.state
 	if !s.take(decision) {
 		return waited
 	}
+	n.settled(s, was)
 	s.dirty, s.full = true, true
 	s.rec.State = string(s.state)
 	if s.durable && n.cfg.Store != nil { // asked again after a restart, should this be lost
@@ -64,6 +66,13 @@ func (n *Notifier) settle(s *Subscription, decision Decision) bool {
 		})
 	}
 	return true
+}
+
+// settled tells the package of another state than before.
+func (n *Notifier) settled(s *Subscription, was State) {
+	if s.state != was && s.pkg.Settled != nil {
+		s.pkg.Settled(s)
+	}
 }
 
 // Restore takes the notifier's halves of a snapshot in, before anything else

@@ -113,11 +113,13 @@ func (n *Notifier) extend(tx Transaction, s *Subscription, cseq uint32, expires 
 	}
 	// Whose it is stays as it is: it is read outside the lane.
 	s.rec.RemoteCSeq, s.rec.Expires, s.rec.CSeqReserved = next.rec.RemoteCSeq, next.rec.Expires, next.rec.CSeqReserved
-	s.rec.Target, s.rec.State = next.rec.Target, next.rec.State
+	s.rec.Target, s.rec.State, s.rec.Cause = next.rec.Target, next.rec.State, next.rec.Cause
+	was := s.state
 	s.head, s.state, s.treatment, s.granted = next.head, next.state, next.treatment, next.granted
 	s.expiry.Reset(expires)
 	n.accept(tx, s, expires)
 	n.reached(tx, s)
+	n.settled(s, was)
 	s.dirty, s.full = true, true
 	n.pump(s)
 	return nil

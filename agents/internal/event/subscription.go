@@ -18,6 +18,15 @@ const (
 	StateTerminated State = "terminated"
 )
 
+// Cause is what brings a subscription to its state (RFC 3857 section 4.7.1).
+type Cause string
+
+// The causes of pending and active.
+const (
+	Subscribed Cause = "subscribe"
+	Approved   Cause = "approved"
+)
+
 // Subscription is one watcher's, as the notifier holds it. It belongs to the
 // lane of its resource.
 type Subscription struct {
@@ -77,6 +86,18 @@ func (s *Subscription) ID() string { return s.rec.ID }
 
 // CallID is its dialog's.
 func (s *Subscription) CallID() string { return s.rec.CallID }
+
+// Since is when it was made.
+func (s *Subscription) Since() time.Time { return s.rec.Since }
+
+// Cause is what brought it to its state.
+func (s *Subscription) Cause() Cause { return Cause(s.rec.Cause) }
+
+// Undecided says that it waits for a decision, or did so for as long as it lived.
+func (s *Subscription) Undecided() bool { return !s.granted }
+
+// From is the watcher as her SUBSCRIBE named her, with what she calls herself.
+func (s *Subscription) From() string { return s.rec.RemoteAddress }
 
 // State is where it stands.
 func (s *Subscription) State() State { return s.state }

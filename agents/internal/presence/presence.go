@@ -66,11 +66,11 @@ type Config struct {
 	View int
 	// Waiting is how many requests may wait in one presentity's lane; zero: 1000.
 	Waiting int
-	// Began and Ended hear of subscriptions, in the lane; nil: not wanted.
-	Began func(s *event.Subscription)
-	Ended func(s *event.Subscription, reason string)
-	Clock clock.Clock  // nil: the system's
-	Log   *slog.Logger // nil: silent
+	// Began, Settled and Ended hear of subscriptions, in the lane; nil: not wanted.
+	Began, Settled func(s *event.Subscription)
+	Ended          func(s *event.Subscription, reason string)
+	Clock          clock.Clock  // nil: the system's
+	Log            *slog.Logger // nil: silent
 }
 
 func (c Config) filled() Config {
@@ -117,7 +117,7 @@ func (p *Presence) Package() event.Package {
 	return event.Package{
 		Name: Name, Types: []string{ContentType},
 		Min: p.cfg.SubscribeMin, Default: p.cfg.SubscribeDefault, Max: p.cfg.SubscribeMax,
-		Decide: p.decide, Body: p.body, Began: p.began, Ended: p.ended,
+		Decide: p.decide, Body: p.body, Began: p.began, Settled: p.cfg.Settled, Ended: p.ended,
 	}
 }
 

@@ -1,0 +1,282 @@
+package winfo
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"presfed/agents/internal/event"
+	"presfed/agents/internal/watcherinfo"
+	"presfed/db/state"
+)
+
+// TestTheStateMachine walks the figure of RFC 3857 section 4.7.1.
+func TestTheStateMachine(t *testing.T) {
+	b := newBed(t, nil)
+	b.expect(b.watch(), "0:full")
+	b.pass(5 * time.Second)
+
+	b.subscribe(bob, "b", "presence", time.Hour) // no policy
+	b.expect(b.news(), "1:partial bob=pending/subscribe")
+	b.pass(5 * time.Second)
+	b.judge(bob, event.Active)
+	b.expect(b.news(), "2:partial bob=active/approved")
+	b.pass(5 * time.Second)
+	b.subscribe(bob, "b", "presence", time.Hour) // a refresh is no news
+	b.expect(b.news(), "")
+	b.subscribe(bob, "b", "presence", 0)
+	b.expect(b.news(), "3:partial bob=terminated/timeout")
+	b.pass(5 * time.Second)
+	b.subscribe(bob, "b2", "presence", time.Hour) // policy = accept
+	b.expect(b.news(), "4:partial bob=active/subscribe")
+	b.pass(5 * time.Second)
+	b.judge(bob, event.Rejected)
+	b.expect(b.news(), "5:partial bob=terminated/rejected")
+	if status := b.subscribe(bob, "b3", "presence", time.Hour); status != 403 {
+		t.Errorf("forbidden, and answered %d", status)
+	}
+	b.expect(b.news(), "")
+	b.pass(5 * time.Second)
+
+	// pending, waiting, and each way out
+	for i, tt := range []struct {
+		name   string
+		what   func()
+		end    string
+		decide event.Verdict
+	}{
+		{"approved", func() { b.judge(carol, event.Active) }, "carol=terminated/approved", event.Pending},
+		{"rejected", func() { b.judge(carol, event.Rejected) }, "carol=terminated/rejected", event.Pending},
+		{"gives up", func() { b.pass(8 * 24 * time.Hour) }, "carol=terminated/giveup", event.Pending},
+	} {
+		b.judge(carol, tt.decide)
+		b.pass(5 * time.Second)
+		b.subscribe(alice, "w", "presence.winfo", time.Hour)
+		b.news()
+		call := fmt.Sprint("c", i)
+		b.subscribe(carol, call, "presence", 10*time.Minute)
+		b.pass(5 * time.Second)
+		if got := b.news(); !strings.HasSuffix(got, "partial carol=pending/subscribe") {
+			t.Errorf("%s: %s", tt.name, got)
+		}
+		b.subscribe(alice, "w", "presence.winfo", time.Hour)
+		b.news()
+		b.pass(11 * time.Minute) // nobody decides, and she does not refresh
+		delete(b.dialogs, call)
+		if got := b.news(); !strings.HasSuffix(got, "partial carol=waiting/timeout") {
+			t.Errorf("%s: %s", tt.name, got)
+		}
+		if tt.name == "gives up" {
+			tt.what()
+			b.news()
+			delete(b.dialogs, "w") // it ran out long ago
+			if got := b.watch(); got != "0:full" {
+				t.Errorf("given up, and she is told %s", got)
+			}
+			continue
+		}
+		tt.what()
+		b.pass(5 * time.Second)
+		if got := b.news(); !strings.HasSuffix(got, "partial "+tt.end) {
+			t.Errorf("%s: %s", tt.name, got)
+		}
+	}
+}
+
+// TestWaiting: the same again makes a waiting one redundant, a fetch waits at once,
+// and one that is told again is the same.
+func TestWaiting(t *testing.T) {
+	b := newBed(t, nil)
+	b.subscribe(bob, "f", "presence", 0)
+	b.expect(b.watch(), "0:full bob=waiting/timeout")
+	first := b.table.Watchers()[0].ID
+	b.pass(5 * time.Second)
+	b.subscribe(bob, "b", "presence", time.Hour)
+	b.expect(b.news(), "1:partial bob=terminated/giveup bob=pending/subscribe")
+	again := b.table.Watchers()[0].ID
+	if first == again {
+		t.Error("two subscriptions have one id")
+	}
+	b.pass(5 * time.Second)
+	b.subscribe(bob, "b", "presence", 0)
+	b.expect(b.news(), "2:partial bob=waiting/timeout")
+	if id := b.table.Watchers()[0].ID; id != again {
+		t.Errorf("the id was %s, and is %s", again, id)
+	}
+	// of two, one goes on asking
+	b.pass(5 * time.Second)
+	b.subscribe(carol, "c1", "presence", time.Hour)
+	b.subscribe(carol, "c2", "presence", time.Hour)
+	b.pass(5 * time.Second)
+	b.news()
+	b.subscribe(carol, "c1", "presence", 0)
+	b.pass(5 * time.Second)
+	b.expect(b.news(), "5:partial carol=terminated/giveup")
+}
+
+// TestWhoAsksIsKnownAfterARestart, whether her subscription lived or not; a
+// decision made meanwhile counts.
+func TestWhoAsksIsKnownAfterARestart(t *testing.T) {
+	b := newBed(t, nil)
+	b.judge(carol, event.Active)
+	b.subscribe(carol, "c", "presence", time.Hour, "From", `"Carol <C>" <sip:carol@example.com>`)
+	b.subscribe(bob, "b", "presence", time.Hour)
+	b.subscribe("sip:dave@example.com", "d", "presence", time.Hour)
+	b.subscribe("sip:dave@example.com", "d", "presence", 0)
+	b.subscribe("sip:eve@example.com", "e", "presence", 0)
+	b.judge("sip:fay@example.com", event.Pending)
+	b.subscribe("sip:fay@example.com", "f", "presence", time.Hour)
+	b.judge("sip:fay@example.com", event.Active)
+	b.expect(b.watch(), "0:full carol=active/subscribe bob=pending/subscribe dave=waiting/timeout eve=waiting/timeout fay=active/approved")
+	ids := map[string]string{}
+	for _, w := range b.table.Watchers() {
+		ids[w.URI] = w.ID
+	}
+	b.stop()
+	b.mu.Lock()
+	b.policy["sip:eve@example.com"] = event.Rejected
+	b.table = watcherinfo.Table{}
+	b.mu.Unlock()
+	b.clock.Advance(time.Minute)
+	b.start(nil)
+	got := b.news() // her subscription went on
+	got = got[strings.Index(got, ":")+1:]
+	b.expect(strings.Split(got, "; ")[0], "full carol=active/subscribe bob=pending/subscribe dave=waiting/timeout eve=waiting/timeout fay=active/approved")
+	b.pass(5 * time.Second)
+	if got := b.news(); !strings.HasSuffix(got, "eve=terminated/rejected") {
+		t.Errorf("then %s", got)
+	}
+	for _, w := range b.table.Watchers() {
+		if ids[w.URI] != w.ID {
+			t.Errorf("%s was %s and is %s", w.URI, ids[w.URI], w.ID)
+		}
+	}
+	// gone by the time it starts
+	b.stop()
+	b.clock.Advance(2 * time.Hour)
+	b.start(nil)
+	delete(b.dialogs, "w")
+	b.expect(b.watch(), "0:full bob=waiting/timeout dave=waiting/timeout")
+}
+
+// TestAttributes: what else is told of a watcher.
+func TestAttributes(t *testing.T) {
+	b := newBed(t, nil)
+	b.judge(bob, event.Active)
+	b.subscribe(bob, "b", "presence", time.Hour, "From", "\"Bob \\\"the\\\" <builder>\" <sip:bob@example.com>")
+	b.subscribe(carol, "c", "presence", 10*time.Minute, "From", "\"Anonymous\" <sip:anonymous@anonymous.invalid>")
+	b.pass(90 * time.Second)
+	b.watch()
+	rows := b.table.Watchers()
+	if len(rows) != 2 {
+		t.Fatalf("%+v", rows)
+	}
+	if w := rows[0]; w.Name != `Bob "the" <builder>` || *w.Expiration != 3510 || *w.Subscribed != 90 || w.URI != bob {
+		t.Errorf("%+v: %d, %d", w, *w.Expiration, *w.Subscribed)
+	}
+	if w := rows[1]; w.URI != "sip:anonymous@anonymous.invalid" || *w.Expiration != 510 || w.Status != watcherinfo.Pending {
+		t.Errorf("%+v", w)
+	}
+	if strings.Contains(rows[0].ID, b.dialogs["b"]) {
+		t.Error("the id tells the dialog's tag")
+	}
+}
+
+// TestNotTooOften: a subscriber is told at most every five seconds, and then the
+// newest; what came and went in between is no news to her (RFC 3857 sections 4.7.2,
+// 4.10).
+func TestNotTooOften(t *testing.T) {
+	b := newBed(t, nil)
+	b.judge(bob, event.Active)
+	b.watch()
+	for range 3 {
+		b.subscribe(bob, "b", "presence", time.Hour)
+		b.subscribe(bob, "b", "presence", 0)
+		b.subscribe(bob, "b", "presence", 0) // a fetch
+	}
+	b.subscribe(carol, "c", "presence", time.Hour)
+	b.pass(4 * time.Second)
+	b.expect(b.news(), "")
+	b.pass(time.Second)
+	b.expect(b.news(), "1:partial carol=pending/subscribe")
+	b.subscribe(carol, "c", "presence", 0)
+	b.judge(carol, event.Active)
+	b.pass(4 * time.Second)
+	b.expect(b.news(), "")
+	b.subscribe(alice, "w", "presence.winfo", time.Hour) // who asks is answered at once, with all
+	b.expect(b.news(), "2:full")
+	b.pass(time.Minute)
+	b.expect(b.news(), "")
+}
+
+// TestWhoMayAsk: she alone.
+func TestWhoMayAsk(t *testing.T) {
+	b := newBed(t, nil)
+	b.judge(bob, event.Active)
+	if status := b.subscribe(bob, "x", "presence.winfo", time.Hour); status != 403 {
+		t.Errorf("another user is answered %d", status)
+	}
+	if status := b.subscribe(alice, "y", "presence.winfo.winfo", time.Hour); status != 489 {
+		t.Errorf("watchers of watchers: %d", status)
+	}
+}
+
+// TestManyWatchers: they go into as many documents as it takes, none of them too
+// large, and all of them are there.
+func TestManyWatchers(t *testing.T) {
+	b := newBed(t, func(c *Config) { c.Room = 4 << 10 })
+	const many = 100
+	for i := range many {
+		b.subscribe(fmt.Sprintf("sip:w%d@example.com", i), fmt.Sprint("m", i), "presence", time.Hour)
+	}
+	b.subscribe(alice, "w", "presence.winfo", time.Hour)
+	b.idle()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.table.Watchers()) != many || len(b.told) < 3 || !b.told[0].Full || b.told[1].Full {
+		t.Errorf("%d documents, %d watchers", len(b.told), len(b.table.Watchers()))
+	}
+	for _, size := range b.sizes {
+		if size > 5<<10 {
+			t.Errorf("%d bytes", size)
+		}
+	}
+}
+
+// TestAsksHaveAnEnd: nobody can have others keep more than so much of her asking.
+func TestAsksHaveAnEnd(t *testing.T) {
+	b := newBed(t, func(c *Config) { c.Most = 3 })
+	for i := range 5 {
+		b.subscribe(fmt.Sprintf("sip:w%d@example.com", i), fmt.Sprint("m", i), "presence", 0)
+		b.clock.Advance(time.Second)
+	}
+	b.expect(b.watch(), "0:full w2=waiting/timeout w3=waiting/timeout w4=waiting/timeout")
+	b.stop()
+	b.start(nil)
+	if got := b.news(); !strings.HasSuffix(got, "full w2=waiting/timeout w3=waiting/timeout w4=waiting/timeout") {
+		t.Errorf("after a restart: %s", got)
+	}
+	one := newBed(t, func(c *Config) { c.MostOf = 1 })
+	one.winfo.Restore([]state.Asking{{Presentity: carol, Watcher: bob, ID: "x", Until: one.clock.Now().Add(time.Hour)}})
+	one.subscribe(bob, "b", "presence", 0)
+	one.expect(one.watch(), "0:full")
+}
+
+// TestAllEnds: with the presentity goes all that is known of her watchers.
+func TestAllEnds(t *testing.T) {
+	b := newBed(t, nil)
+	b.subscribe(bob, "b", "presence", time.Hour)
+	b.subscribe(carol, "c", "presence", 0)
+	b.watch()
+	b.lanes.Do(alice, func() { b.notifier.Terminate(alice, "noresource", 0, nil) })
+	b.winfo.Forget(alice, "noresource")
+	b.idle()
+	if n := len(b.winfo.Presentities()); n != 0 {
+		t.Errorf("%d lists are left", n)
+	}
+	b.stop()
+	b.dialogs = map[string]string{}
+	b.start(nil)
+	b.expect(b.watch(), "0:full")
+}
