@@ -30,6 +30,10 @@ func (c *Client) invited(tx *sip.ServerTx, reply func(int, ...string)) {
 		reply(482) // section 8.2.2.2
 		return
 	}
+	if !accepts(req, sdp) {
+		reply(406, "Warning", message.Warning("Accept: an answer is "+sdp))
+		return
+	}
 	asked, offer, err := offerOf(req)
 	if err != nil {
 		c.refuseOffer(reply, err)

@@ -27,6 +27,10 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 			c.log.Info("response not sent", "call_id", message.CallID(req), "error", err)
 		}
 	}
+	if scheme := req.Recipient.Scheme; scheme != "sip" && scheme != "sips" {
+		reply(416) // RFC 3261 section 8.2.2.1
+		return
+	}
 	if extensions := unsupported(req); len(extensions) > 0 {
 		reply(420, "Unsupported", strings.Join(extensions, ", ")) // RFC 3261 section 8.2.2.3
 		return
@@ -48,7 +52,7 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	case message.CANCEL:
 		c.cancelled(tx, reply)
 	default:
-		reply(405, "Allow", allowed)
+		reply(message.Unserved(string(req.Method)), "Allow", allowed)
 	}
 }
 

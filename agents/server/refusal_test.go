@@ -55,7 +55,7 @@ func TestAFalseAssertionDoesNotTalk(t *testing.T) {
 }
 
 // TestAnUnknownMethodIsCarried: by both servers, to a device of bob's (RFC 3261
-// section 16.3); to the server itself it is 405.
+// section 16.3); to the server itself it is 501.
 func TestAnUnknownMethodIsCarried(t *testing.T) {
 	b := federatedWith(t, believing)
 	alice, bob := b.phone("alice", "a", "TCP"), b.phone("bob", "b", "TCP")
@@ -65,7 +65,7 @@ func TestAnUnknownMethodIsCarried(t *testing.T) {
 	final(t, heard, 200)
 	own := alice.request("FOO", "server")
 	own.Recipient.User = ""
-	if res := final(t, alice.ask(own), 405); !strings.Contains(message.Get(res, "Allow"), "OPTIONS") {
+	if res := final(t, alice.ask(own), 501); !strings.Contains(message.Get(res, "Allow"), "OPTIONS") {
 		t.Errorf("Allow: %q", message.Get(res, "Allow"))
 	}
 }

@@ -77,7 +77,7 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	case req.Recipient.User != "":
 		s.talk(tx) // RFC 3261 section 16.3: a method is not refused for being unknown
 	default:
-		s.reply(tx, 405, "Allow", allowed)
+		s.reply(tx, message.Unserved(method), "Allow", allowed)
 	}
 }
 
@@ -137,6 +137,10 @@ func (s *Server) register(tx *sip.ServerTx) {
 	to, err := message.To(req)
 	if err != nil {
 		s.refuse(tx, err)
+		return
+	}
+	if scheme := to.URI.Scheme; scheme != "sip" && scheme != "sips" {
+		s.reply(tx, 400, "Warning", message.Warning("To: want a sip or sips URI, have scheme "+scheme)) // section 10.2
 		return
 	}
 	sender, err := s.speaker(ctx, tx, auth.UserAgent)

@@ -82,7 +82,11 @@ func ParseAddress(s string) (Address, error) {
 	}
 	var rest string
 	if open := indexOutsideQuotes(s, '<'); open >= 0 {
-		a.Display = Unquote(strings.TrimSpace(s[:open]))
+		display := strings.TrimSpace(s[:open])
+		if !isDisplay(display) {
+			return bad("a display name that wants quotes")
+		}
+		a.Display = Unquote(display)
 		end := strings.IndexByte(s[open:], '>')
 		if end < 0 {
 			return bad("no closing angle bracket")
@@ -99,7 +103,11 @@ func ParseAddress(s string) (Address, error) {
 		}
 		// RFC 3261 section 20.10: without brackets no comma, question mark or
 		// semicolon belongs to the URI.
-		uri, err := ParseURI(strings.TrimSpace(s[:end]))
+		bare := strings.TrimSpace(s[:end])
+		if strings.ContainsAny(bare, "?,") {
+			return bad("a URI that wants angle brackets")
+		}
+		uri, err := ParseURI(bare)
 		if err != nil {
 			return Address{}, err
 		}
@@ -122,7 +130,7 @@ func ParseParams(s string) (Params, error) {
 	if s[0] != ';' {
 		return nil, &ParseError{Status: 400, Where: "parameters", What: "want a semicolon before " + quoteClip(s)}
 	}
-	parts := splitOutside(s, ';')
+	parts := splitOutside(s[1:], ';')
 	out := make(Params, 0, len(parts))
 	for _, part := range parts {
 		name, value, _ := strings.Cut(part, "=")
@@ -130,8 +138,8 @@ func ParseParams(s string) (Params, error) {
 		if !isToken(name) {
 			return nil, &ParseError{Status: 400, Where: "parameters", What: "not a parameter name: " + quoteClip(name)}
 		}
-		if strings.HasPrefix(value, `"`) && !isQuoted(value) {
-			return nil, &ParseError{Status: 400, Where: "parameters", What: "quotes do not match in " + quoteClip(value)}
+		if !isQuoted(value) && strings.ContainsAny(value, "\" \t<>,") {
+			return nil, &ParseError{Status: 400, Where: "parameters", What: "a value that wants quotes, or has too few: " + quoteClip(value)}
 		}
 		out = append(out, Param{name, value})
 	}
@@ -221,15 +229,22 @@ func ParseURI(s string) (URI, error) {
 			return bad("a character that must be escaped")
 		}
 	}
-	if err := sipgo.ParseUri(s, &uri); err != nil {
-		return bad(err.Error())
+	if s == "*" {
+		return URI{Host: "*", Wildcard: true}, nil
 	}
-	if uri.Wildcard {
-		return uri, nil
-	}
-	if uri.Scheme == "" || !isToken(uri.Scheme) {
+	scheme, rest, ok := strings.Cut(s, ":")
+	scheme = strings.ToLower(scheme)
+	if !ok || !isScheme(scheme) {
 		return bad("no scheme")
 	}
+	read := "x" // sipgo takes no scheme with digits or dots
+	if scheme == "sip" || scheme == "sips" {
+		read = scheme
+	}
+	if err := sipgo.ParseUri(read+":"+rest, &uri); err != nil || uri.Wildcard {
+		return bad("no URI of that scheme")
+	}
+	uri.Scheme = scheme
 	if uri.Scheme == "sip" || uri.Scheme == "sips" {
 		if uri.Host == "" || uri.HierarhicalSlashes {
 			return bad("no host")
@@ -244,11 +259,17 @@ func ParseURI(s string) (URI, error) {
 	return uri, nil
 }
 
-// URIParam reads a URI parameter; names compare without case.
+// isScheme is RFC 3986 section 3.1, in lower case.
+func isScheme(s string) bool {
+	return s != "" && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == ""
+}
+
+// URIParam reads a URI parameter; names compare without case, and what is escaped
+// is what it stands for (RFC 3261 section 19.1.4).
 func URIParam(u URI, name string) (value string, ok bool) {
 	for _, kv := range u.UriParams {
-		if strings.EqualFold(kv.K, name) {
-			return kv.V, true
+		if strings.EqualFold(Unescape(kv.K), name) {
+			return Unescape(kv.V), true
 		}
 	}
 	return "", false

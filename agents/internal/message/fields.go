@@ -152,16 +152,15 @@ func SplitList(s string) []string {
 		}
 		return []string{s}
 	}
-	return splitOutside(s, ',')
+	return slices.DeleteFunc(splitOutside(s, ','), func(v string) bool { return v == "" })
 }
 
+// splitOutside gives what stands between the separators, trimmed; it may be empty.
 func splitOutside(s string, sep byte) []string {
 	var out []string
 	quoted, bracket, start := false, false, 0
 	take := func(end int) {
-		if v := strings.TrimSpace(s[start:end]); v != "" {
-			out = append(out, v)
-		}
+		out = append(out, strings.TrimSpace(s[start:end]))
 		start = end + 1
 	}
 	for i := 0; i < len(s); i++ {

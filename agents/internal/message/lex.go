@@ -76,9 +76,36 @@ func indexOutsideQuotes(s string, want byte) int {
 	return -1
 }
 
-// Quote is s as a quoted-string.
+// Quote is s as a quoted-string (RFC 3261 section 25.1). A line break, which none
+// can hold, becomes a space.
 func Quote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+	b := make([]byte, 0, len(s)+2)
+	b = append(b, '"')
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\r' || c == '\n':
+			b = append(b, ' ')
+			continue
+		case c == '\\' || c == '"' || c < ' ' && c != '\t' || c == 0x7f:
+			b = append(b, '\\')
+		}
+		b = append(b, s[i])
+	}
+	return string(append(b, '"'))
+}
+
+// isDisplay knows what may stand before the angle bracket of an address: a
+// quoted-string, or tokens.
+func isDisplay(s string) bool {
+	if s == "" || isQuoted(s) {
+		return true
+	}
+	for word := range strings.FieldsSeq(s) {
+		if !isToken(word) {
+			return false
+		}
+	}
+	return true
 }
 
 // Unquote is a quoted-string's content; anything else is itself.

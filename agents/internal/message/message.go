@@ -44,6 +44,17 @@ const (
 	REFER     = "REFER"
 )
 
+// Unserved is what answers a method that is not served: 405 where it is one of SIP's,
+// 501 where it is not recognised (RFC 3261 sections 21.4.6, 21.5.2). Allow goes
+// with either.
+func Unserved(method string) int {
+	switch method {
+	case INVITE, ACK, CANCEL, BYE, REGISTER, OPTIONS, SUBSCRIBE, NOTIFY, MESSAGE, PRACK, UPDATE, PUBLISH, INFO, REFER:
+		return 405
+	}
+	return 501
+}
+
 // NewRequest is a request without fields. The caller adds them all; Bytes adds
 // Content-Length.
 func NewRequest(method string, uri URI) *Request {
@@ -74,7 +85,11 @@ func NewResponse(req *Request, status int, reason, toTag string) *Response {
 		case "To":
 			to := h.Value()
 			if a, err := ParseAddress(to); err == nil && status != 100 && toTag != "" && a.Tag() == "" {
-				to = a.WithTag(toTag).String()
+				if _, empty := a.Params.Get("tag"); empty {
+					to = a.WithTag(toTag).String()
+				} else {
+					to += ";tag=" + toTag // as it came (RFC 3261 section 8.2.6.2)
+				}
 			}
 			Add(res, name, to)
 		}

@@ -20,24 +20,13 @@ type Limits struct {
 // DefaultLimits suit presence documents and SDP.
 var DefaultLimits = Limits{HeaderBytes: 16 << 10, Headers: 128, BodyBytes: 256 << 10}
 
-// parser reads fields as they are: no typed header may fail and take the
-// message with it.
-var parser = func() *sipgo.Parser {
-	p := sipgo.NewParser(sipgo.WithHeadersParsers(sipgo.HeadersParser{}))
-	p.MaxMessageLength = 64 << 20 // our own limits hold, per message
-	return p
-}()
-
 // Parse reads one whole message: the fields get canonical names, folds are
 // joined, list fields of Via, Route and Record-Route stand a value a line. What
 // is wrong comes back as a *ParseError; for a request whose Via, From, To,
 // Call-ID and CSeq could be read, the message comes back beside it, so that it
 // can be answered.
 func Parse(raw []byte, limits Limits) (Message, error) {
-	head, body, err := splitHead(raw)
-	if err != nil {
-		return nil, err
-	}
+	head, body, ended := splitHead(raw)
 	var large error
 	if len(head) > limits.HeaderBytes { // what fits may be enough to answer
 		large = &ParseError{Status: 513, Where: "header", What: fmt.Sprintf("%d bytes, at most %d", len(head), limits.HeaderBytes)}
@@ -62,6 +51,9 @@ func Parse(raw []byte, limits Limits) (Message, error) {
 	}
 	if ferr != nil {
 		return msg, ferr
+	}
+	if !ended {
+		return msg, &ParseError{Status: 400, Where: "header", What: "no empty line ends it"}
 	}
 	if len(body) > limits.BodyBytes {
 		return msg, &ParseError{Status: 413, Where: "body", What: fmt.Sprintf("%d bytes, at most %d", len(body), limits.BodyBytes)}
@@ -103,24 +95,14 @@ func parseStart(line string) (Message, error) {
 		}
 		return req, &ParseError{Status: 400, Where: "start line", What: "want METHOD URI SIP/2.0, have " + quoteClip(line)}
 	}
-	// sipgo's parser reads the line, ours has checked the URI.
-	if _, err := ParseURI(uri); err != nil {
+	u, err := ParseURI(uri)
+	if err == nil && (u.Wildcard || len(u.Headers) > 0) { // RFC 3261 section 19.1.1: neither stands here
+		err = &ParseError{Status: 400, What: "no target of a request: " + quoteClip(uri)}
+	}
+	if err != nil {
 		return NewRequest(method, URI{Scheme: "sip", Host: "invalid"}), at(err, "Request-URI")
 	}
-	msg, _, err := parser.Parse([]byte(method+" "+uri+" SIP/2.0\r\nContent-Length: 0\r\n\r\n"), false)
-	if err != nil || msg == nil {
-		var u URI
-		if perr := sipgo.ParseUri(uri, &u); perr != nil || u.Wildcard {
-			return NewRequest(method, URI{Scheme: "sip", Host: "invalid"}), &ParseError{Status: 400, Where: "Request-URI", What: quoteClip(uri)}
-		}
-		return NewRequest(method, u), nil
-	}
-	Remove(msg, "Content-Length")
-	if req, isReq := msg.(*Request); isReq {
-		req.Method = sipgo.RequestMethod(method) // methods are case-sensitive (RFC 3261 section 7.1)
-		return req, nil
-	}
-	return msg, nil
+	return NewRequest(method, u), nil // methods are case-sensitive (section 7.1)
 }
 
 // isVersion knows SIP-Version, which is case-insensitive (RFC 3261 section 7.1).
@@ -136,7 +118,7 @@ func canonicalFields(head []byte, most int) (start string, fields []field, err e
 	if start == "" {
 		return "", nil, &ParseError{Status: 400, Where: "start line", What: "empty"}
 	}
-	if bad := badByte(start); bad >= 0 {
+	if bad := badByte(start, false); bad >= 0 {
 		return "", nil, &ParseError{Status: 400, Where: "start line", What: fmt.Sprintf("byte 0x%02x", start[bad])}
 	}
 	fields = make([]field, 0, 16)
@@ -154,7 +136,7 @@ func canonicalFields(head []byte, most int) (start string, fields []field, err e
 			continue
 		}
 		name := strings.TrimRight(line[:colon], " \t")
-		if !isToken(name) || badByte(line) >= 0 {
+		if !isToken(name) || badByte(line, true) >= 0 {
 			err = errors.Join(err, &ParseError{Status: 400, Where: "header", What: "not a field: " + quoteClip(line)})
 			continue
 		}
@@ -183,25 +165,34 @@ func firstParseError(err error) error {
 	return err
 }
 
-// badByte finds a control byte that no field may hold.
-func badByte(s string) int {
+// badByte finds a control byte that may not stand there: in a field any but a line
+// break may within quotes, behind a backslash (RFC 3261 section 25.1: quoted-pair).
+func badByte(s string, field bool) int {
+	quoted := false
 	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+		switch c := s[i]; {
+		case field && quoted && c == '\\' && i+1 < len(s) && s[i+1] != '\r' && s[i+1] != '\n':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c < ' ' && c != '\t' || c == 0x7f:
 			return i
 		}
 	}
 	return -1
 }
 
-func splitHead(raw []byte) (head, body []byte, err error) {
+// splitHead gives start line and fields, and what follows their end. A datagram that
+// has none may still be answered.
+func splitHead(raw []byte) (head, body []byte, ended bool) {
 	for len(raw) >= 2 && raw[0] == '\r' && raw[1] == '\n' { // RFC 3261 section 7.5
 		raw = raw[2:]
 	}
 	i := bytes.Index(raw, []byte("\r\n\r\n"))
 	if i < 0 {
-		return nil, nil, &ParseError{Status: 400, Where: "header", What: "no empty line ends it"}
+		return raw[:bytes.LastIndex(raw, []byte("\n"))+1], nil, false
 	}
-	return raw[:i+2], raw[i+4:], nil
+	return raw[:i+2], raw[i+4:], true
 }
 
 // Validate checks what every message must have exactly once (RFC 3261 sections

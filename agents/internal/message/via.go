@@ -1,26 +1,29 @@
 package message
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
 
 // Via is one hop (RFC 3261 section 20.42).
 type Via struct {
+	Version   string // of SIP; "" is 2.0
 	Transport string // UDP, TCP, TLS
 	Host      string // sent-by; an IPv6 literal keeps its brackets
 	Port      int    // 0 where none is given
 	Params    Params
 }
 
-// ParseVia reads one Via value.
+// ParseVia reads one Via value. Where only its parameters are wrong it gives the rest
+// beside the error.
 func ParseVia(s string) (Via, error) {
 	bad := func(what string) (Via, error) {
 		return Via{}, &ParseError{Status: 400, Where: "Via", What: what + " in " + quoteClip(s)}
 	}
 	name, rest, ok := strings.Cut(s, "/")
 	version, rest2, ok2 := strings.Cut(rest, "/")
-	if !ok || !ok2 || !strings.EqualFold(strings.TrimSpace(name), "SIP") || strings.TrimSpace(version) != "2.0" {
+	if !ok || !ok2 || !strings.EqualFold(strings.TrimSpace(name), "SIP") || !isToken(strings.TrimSpace(version)) {
 		return bad("want SIP/2.0/TRANSPORT")
 	}
 	rest2 = strings.TrimSpace(rest2)
@@ -29,6 +32,9 @@ func ParseVia(s string) (Via, error) {
 		return bad("no sent-by")
 	}
 	via := Via{Transport: strings.ToUpper(rest2[:i])}
+	if version = strings.TrimSpace(version); version != "2.0" {
+		via.Version = version // who speaks it hears 505, by this Via
+	}
 	sentBy, params := strings.TrimSpace(rest2[i:]), ""
 	if semi := strings.IndexByte(sentBy, ';'); semi >= 0 {
 		sentBy, params = strings.TrimSpace(sentBy[:semi]), sentBy[semi:]
@@ -40,7 +46,7 @@ func ParseVia(s string) (Via, error) {
 	via.Host, via.Port = host, port
 	p, perr := ParseParams(params)
 	if perr != nil {
-		return Via{}, at(perr, "Via")
+		return via, at(perr, "Via") // who sent it can be answered
 	}
 	via.Params = p
 	return via, nil
@@ -81,7 +87,7 @@ func splitHostPort(s string) (host string, port int, err error) {
 // String is the field's value.
 func (v Via) String() string {
 	var b strings.Builder
-	b.WriteString("SIP/2.0/")
+	b.WriteString("SIP/" + cmp.Or(v.Version, "2.0") + "/")
 	b.WriteString(v.Transport)
 	b.WriteByte(' ')
 	b.WriteString(v.SentBy())

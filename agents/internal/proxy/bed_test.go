@@ -13,6 +13,7 @@ import (
 	"presfed/agents/internal/clock"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/sip"
+	"presfed/agents/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -99,6 +100,11 @@ type router struct {
 
 func startRouter(t *testing.T, route func(*Request), change ...func(*Config)) *router {
 	t.Helper()
+	return startTappedRouter(t, nil, route, change...)
+}
+
+func startTappedRouter(t *testing.T, tap wire.Tap, route func(*Request), change ...func(*Config)) *router {
+	t.Helper()
 	r := &router{clock: clock.NewManual(time.Now())}
 	r.node = newNode(t, func(tx *sip.ServerTx) {
 		if tx.Request().Method == message.CANCEL {
@@ -115,6 +121,7 @@ func startRouter(t *testing.T, route func(*Request), change ...func(*Config)) *r
 		}
 		route(req)
 	}, func(c *sip.Config) {
+		c.Tap = tap
 		c.Timers = sip.Timers{T1: 20 * time.Millisecond, T2: 80 * time.Millisecond, T4: 80 * time.Millisecond}
 	})
 	cfg := Config{

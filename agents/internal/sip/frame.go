@@ -19,6 +19,7 @@ type frame struct {
 	// message is answered with its status.
 	problem *message.ParseError
 	blank   bool // an empty line before a start line: part of a keep-alive
+	guessed bool // no Content-Length: taken for 0
 }
 
 // errUnframed ends a connection: where the next message begins cannot be told.
@@ -51,6 +52,7 @@ func readFrame(r *bufio.Reader, limits message.Limits) (frame, error) {
 		}
 	}
 	length, problem := contentLength(head)
+	guessed := problem != nil
 	if length < 0 {
 		return frame{raw: head, problem: problem}, errUnframed
 	}
@@ -64,7 +66,22 @@ func readFrame(r *bufio.Reader, limits message.Limits) (frame, error) {
 	raw := make([]byte, len(head)+length)
 	copy(raw, head)
 	_, err := io.ReadFull(r, raw[len(head):])
-	return frame{raw: raw, problem: problem}, err
+	return frame{raw: raw, problem: problem, guessed: guessed}, err
+}
+
+// resume looks whether a start line, or an empty one, follows a message of which no
+// length is known. If not, that message had a body: errUnframed.
+func resume(r *bufio.Reader) error {
+	for n := 1; ; n = r.Buffered() + 1 {
+		_, err := r.Peek(n)
+		begun, _ := r.Peek(r.Buffered())
+		switch end := bytes.IndexByte(begun, '\n'); {
+		case end > 1 && !bytes.HasPrefix(begun, []byte("SIP/")) && !bytes.Contains(begun[:end], []byte(" SIP/")), errors.Is(err, bufio.ErrBufferFull):
+			return fmt.Errorf("%w: a body of no stated length", errUnframed)
+		case end >= 0 || err != nil:
+			return err
+		}
+	}
 }
 
 // readPast times the limit a head is read to find where it ends: one message too

@@ -90,7 +90,10 @@ func TestMalformedIsAnsweredAndTheStreamGoesOn(t *testing.T) {
 			t.Errorf("%q is answered\n%s", tt.send, f.raw)
 		}
 	}
-	io.WriteString(c, "\r\n\r\n")
+	io.WriteString(c, wireRequest("OPTIONS", "z9hG4bKno", "")+"\r\n\r\n")
+	if f, err := readFrame(r, message.DefaultLimits); err != nil || !strings.HasPrefix(string(f.raw), "SIP/2.0 400") {
+		t.Errorf("no length: %q, %v", f.raw, err)
+	}
 	pong := make([]byte, 2)
 	if _, err := io.ReadFull(r, pong); err != nil || string(pong) != "\r\n" {
 		t.Errorf("keep-alive answered %q, %v", pong, err)
@@ -101,5 +104,24 @@ func TestMalformedIsAnsweredAndTheStreamGoesOn(t *testing.T) {
 	}
 	if _, err := r.ReadByte(); err == nil {
 		t.Error("a stream without frames stays open")
+	}
+}
+
+// A message without a Content-Length is refused, and only what begins as a message
+// does is taken for the next one: a body is not (RFC 3261 section 20.14).
+func TestABodyOfNoStatedLengthEndsTheStream(t *testing.T) {
+	served := make(chan string, 8)
+	server := start(t, &handler{request: func(tx *ServerTx) { served <- message.Get(tx.Request(), "Via"); answer(tx, 200) }}, nil)
+	c := raw(t, server, "tcp")
+	r := bufio.NewReader(c)
+	io.WriteString(c, wireRequest("OPTIONS", "z9hG4bK1", "")+"v=0\r\nb=1\r\n"+wireRequest("OPTIONS", "z9hG4bK2", "l: 0\r\n"))
+	if f, err := readFrame(r, message.DefaultLimits); err != nil || !strings.HasPrefix(string(f.raw), "SIP/2.0 400") {
+		t.Errorf("%q, %v", f.raw, err)
+	}
+	if b, err := r.ReadByte(); err == nil {
+		t.Errorf("%q follows", b)
+	}
+	if len(served) > 0 {
+		t.Errorf("served: %s", <-served)
 	}
 }

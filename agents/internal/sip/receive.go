@@ -54,8 +54,9 @@ func (e *Endpoint) receiveResponse(res *message.Response, l link) {
 func (e *Endpoint) receiveRequest(req *message.Request, perr error, l link) {
 	src := l.source()
 	via, err := stampVia(req, src)
-	if err != nil {
-		e.log.Info("dropped a request that cannot be answered", "peer", src.Remote, "error", cmpErr(perr, err))
+	perr = cmpErr(perr, err)
+	if via.Host == "" {
+		e.log.Info("dropped a request that cannot be answered", "peer", src.Remote, "error", perr)
 		return
 	}
 	back := e.replyLink(via, l)
@@ -193,6 +194,9 @@ func fieldValue(head, name, short string) string {
 	return ""
 }
 
+// cookie begins every branch of RFC 3261 section 8.1.1.7.
+const cookie = "z9hG4bK"
+
 // serverKey is what retransmissions and ACKs share with their request (RFC 3261
 // section 17.2.3).
 func serverKey(req *message.Request, via message.Via) string {
@@ -207,7 +211,7 @@ func transactionKey(via message.Via, method string, req *message.Request) string
 	if key, ok := branchKey(via, method); ok {
 		return key
 	}
-	// RFC 2543 peers have no unique branch.
+	// RFC 2543 peers have no unique branch, nor is the cookie alone one.
 	cseq, _ := message.CSeqOf(req)
 	from, _ := message.From(req)
 	return strings.Join([]string{method, from.Tag(), message.CallID(req), strconv.Itoa(int(cseq.Seq)), via.SentBy(), req.Recipient.String()}, " ")
@@ -215,7 +219,7 @@ func transactionKey(via message.Via, method string, req *message.Request) string
 
 func branchKey(via message.Via, method string) (key string, ok bool) {
 	b := via.Branch()
-	if !strings.HasPrefix(b, "z9hG4bK") {
+	if !strings.HasPrefix(b, cookie) || b == cookie {
 		return "", false
 	}
 	return method + " " + b + " " + strings.ToLower(via.SentBy()), true

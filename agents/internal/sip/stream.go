@@ -136,9 +136,17 @@ func (c *stream) serve(nc net.Conn) {
 func (c *stream) read(p *patience) error {
 	e := c.endpoint
 	r := bufio.NewReaderSize(p, 16<<10)
-	blank := false // the line before was an empty one
+	blank := false   // the line before was an empty one
+	guessed := false // the message before had no Content-Length
 	for {
-		f, err := readFrame(r, e.messageLimits(c.src))
+		var f frame
+		var err error
+		if guessed {
+			err = resume(r)
+		}
+		if err == nil {
+			f, err = readFrame(r, e.messageLimits(c.src))
+		}
 		if f.blank {
 			c.alive.knows.Store(true)
 			if c.known.Load() {
@@ -153,6 +161,9 @@ func (c *stream) read(p *patience) error {
 		}
 		blank = false
 		c.quiet.Store(0)
+		if guessed = f.guessed; guessed && err == nil && len(c.src.Identities) > 0 {
+			err = fmt.Errorf("%w: no Content-Length", errUnframed) // what follows would speak for the peer
+		}
 		if len(f.raw) > 0 && (err == nil || errors.Is(err, errUnframed)) {
 			e.record(wire.In, c.src, f.raw)
 			e.receive(f.raw, f.problem, c)
