@@ -79,7 +79,7 @@ func newLinkCut(t *testing.T, f form, flags []string) *linkCut {
 	ctx := t.Context()
 	// Not where the link's connections come from: a response whose connection is gone
 	// goes there (RFC 3261 section 18.2.2), and would go past the link.
-	c := &linkCut{unionBed: newUnionBed(ctx, t, f.place, f.mode, cutUsers, 5, "tls:127.0.0.2:0", flags...), root: f.place.Model == routing.Hierarchical}
+	c := &linkCut{unionBed: newUnionBed(ctx, t, f.place, f.mode, cutUsers, 5, "tcp:127.0.0.1:0", "tls:127.0.0.2:0", flags...), root: f.place.Model == routing.Hierarchical}
 	at := map[string]string{}
 	for x, p := range c.servers {
 		link, err := cut.New(netip.MustParseAddrPort(p.tls).String())

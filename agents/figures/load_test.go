@@ -48,21 +48,31 @@ type wait struct {
 }
 
 func newLoad(t *testing.T, servers map[string]string) *load {
-	t.Helper()
+	l := unheard(t, servers)
+	l.run(l)
+	return l
+}
+
+// unheard is one that does not run yet.
+func unheard(t *testing.T, servers map[string]string) *load {
 	l := &load{t: t, servers: map[string]netip.AddrPort{}, watches: map[string]*watch{}, of: map[string][]*watch{}, waiting: map[string]*wait{}}
 	for x, at := range servers {
 		l.servers[x] = netip.MustParseAddrPort(at)
 	}
+	return l
+}
+
+// run has its endpoint serve until the test ends.
+func (l *load) run(handler sip.Handler) {
 	lo := netip.MustParseAddrPort("127.0.0.1:0")
 	var err error
-	if l.Endpoint, err = sip.New(sip.Config{Name: "load", Bind: lo.Addr(), Handler: l, Listen: []sip.Listen{{Transport: "TCP", Addr: lo}}}); err != nil {
-		t.Fatal(err)
+	if l.Endpoint, err = sip.New(sip.Config{Name: "load", Bind: lo.Addr(), Handler: handler, Listen: []sip.Listen{{Transport: "TCP", Addr: lo}}}); err != nil {
+		l.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = l.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
-	return l
+	l.t.Cleanup(func() { cancel(); <-done })
 }
 
 // request is one of a user's, outside any dialog.
@@ -120,12 +130,17 @@ func (l *load) publish(p *publication) time.Time {
 	if p.etag != "" {
 		message.Add(req, "SIP-If-Match", p.etag)
 	}
-	message.SetBody(req, "application/pidf+xml", fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
+	message.SetBody(req, "application/pidf+xml", document(p.user, p.device, p.version))
+	return l.published(p, l.ask(p.server, req))
+}
+
+// document is what a device publishes; versions reads it.
+func document(user, device string, version int) []byte {
+	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
 <presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:%s@example.com">
 <tuple id="%s"><status><basic>open</basic></status><contact priority="0.8">sip:%[2]s@host.example.com</contact><note>version %d</note></tuple>
 </presence>
-`, p.user, p.device, p.version))
-	return l.published(p, l.ask(p.server, req))
+`, user, device, version)
 }
 
 // unpublish takes it back.
@@ -213,13 +228,8 @@ func (l *load) ServeRequest(tx *sip.ServerTx) {
 	_ = tx.Respond(res)
 }
 
-func (l *load) ServeAck(*message.Request, sip.Source)       {}
-func (l *load) ServeResponse(*message.Response, sip.Source) {}
-func (l *load) ConnectionClosed(sip.Source)                 {}
-
-// told takes a document in; one that goes back behind an earlier one is an error.
-func (l *load) told(callID string, body []byte) {
-	now := time.Now()
+// versions are those that a document shows, by device.
+func versions(body []byte) map[string]int {
 	shown := map[string]int{}
 	for _, tuple := range bytes.Split(body, []byte(`<tuple id="`))[1:] {
 		id, rest, _ := bytes.Cut(tuple, []byte(`"`))
@@ -227,6 +237,17 @@ func (l *load) told(callID string, body []byte) {
 		n, _, _ := bytes.Cut(rest, []byte("<"))
 		shown[string(id)], _ = strconv.Atoi(string(n))
 	}
+	return shown
+}
+
+func (l *load) ServeAck(*message.Request, sip.Source)       {}
+func (l *load) ServeResponse(*message.Response, sip.Source) {}
+func (l *load) ConnectionClosed(sip.Source)                 {}
+
+// told takes a document in; one that goes back behind an earlier one is an error.
+func (l *load) told(callID string, body []byte) {
+	now := time.Now()
+	shown := versions(body)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := l.watches[callID]

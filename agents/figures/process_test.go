@@ -46,9 +46,11 @@ type process struct {
 	pid      int
 	tcp, tls string // where it listens
 	admin    string // by HTTP
+	kill     func() // ends it with signal 9, and returns when it is no more
 }
 
-// serve runs server-a or server-b until the test ends; it is ready on return.
+// serve runs server-a or server-b until it is killed or the test ends; it is ready on
+// return.
 func serve(ctx context.Context, t *testing.T, binary, name string, args ...string) *process {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, binary, append([]string{name}, args...)...)
@@ -61,10 +63,13 @@ func serve(ctx context.Context, t *testing.T, binary, name string, args ...strin
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	kill := sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		if t.Failed() {
+	})
+	t.Cleanup(func() {
+		kill()
+		if t.Failed() && said.Len() > 0 {
 			t.Logf("%s said:\n%s", name, said.Bytes()[:min(said.Len(), 10_000)])
 		}
 	})
@@ -75,7 +80,7 @@ func serve(ctx context.Context, t *testing.T, binary, name string, args ...strin
 	if err != nil || len(fields) != 5 || fields[0] != "ready" {
 		t.Fatalf("%s: said %q (%v)", name, line, err)
 	}
-	return &process{t: t, pid: cmd.Process.Pid, admin: fields[4],
+	return &process{t: t, pid: cmd.Process.Pid, admin: fields[4], kill: kill,
 		tcp: strings.TrimPrefix(fields[2], "tcp:"), tls: strings.TrimPrefix(fields[3], "tls:")}
 }
 

@@ -21,14 +21,18 @@ import (
 // both, or on server-a alone.
 type unionBed struct {
 	t         *testing.T
+	binary    string
+	dir       string // where everything is kept, the servers' states as server-x.state
 	directory string
+	flags     []string
 	servers   map[string]*process
+	listen    map[string][]string // where a server that is started listens
 	load      *load
 }
 
 // newUnionBed has users u0, u1, ... placed so, and watchers wa0, wa1, ... on
-// server-a and wb0, ... on server-b. The servers listen for each other at tls.
-func newUnionBed(ctx context.Context, t *testing.T, place routing.Place, mode db.PolicyMode, users, watchers int, tls string, flags ...string) *unionBed {
+// server-a and wb0, ... on server-b. The servers listen at tcp for clients and for each other at tls.
+func newUnionBed(ctx context.Context, t *testing.T, place routing.Place, mode db.PolicyMode, users, watchers int, tcp, tls string, flags ...string) *unionBed {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs /proc, and other loopback addresses than 127.0.0.1")
@@ -38,7 +42,7 @@ func newUnionBed(ctx context.Context, t *testing.T, place routing.Place, mode db
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	b := &unionBed{t: t, directory: filepath.Join(dir, "directory.db"), servers: map[string]*process{}}
+	b := &unionBed{t: t, binary: binary, dir: dir, directory: filepath.Join(dir, "directory.db"), flags: flags, servers: map[string]*process{}, listen: map[string][]string{}}
 	authority, err := certs.NewAuthority(dir, "figures", time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -72,13 +76,21 @@ func newUnionBed(ctx context.Context, t *testing.T, place routing.Place, mode db
 		if _, _, err := authority.Issue(certs.Request{Name: name, Hosts: []string{host}}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		b.servers[x] = serve(ctx, t, binary, name, append([]string{"--directory", b.directory, "--certs", dir, "--listen", "tcp:127.0.0.1:0", "--listen", tls,
-			"--no-auth", "--admin", "127.0.0.1:0", "--share-expires", "1h"}, flags...)...)
+		b.listen[x] = []string{tcp, tls}
+		b.start(ctx, x)
 		at[x] = b.servers[x].tcp
 	}
 	b.reach(ctx, map[string]string{"a": b.servers["a"].tls, "b": b.servers["b"].tls})
 	b.load = newLoad(t, at)
 	return b
+}
+
+// start runs a server, where it was before if it was.
+func (b *unionBed) start(ctx context.Context, x string) {
+	b.t.Helper()
+	p := serve(ctx, b.t, b.binary, "server-"+x, append([]string{"--directory", b.directory, "--certs", b.dir, "--listen", b.listen[x][0], "--listen", b.listen[x][1],
+		"--no-auth", "--admin", "127.0.0.1:0", "--share-expires", "1h"}, b.flags...)...)
+	b.servers[x], b.listen[x] = p, []string{"tcp:" + p.tcp, "tls:" + p.tls}
 }
 
 // reach says where the servers reach each other.

@@ -75,7 +75,7 @@ func measureUnion(t *testing.T, f form, users, each int) string {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	watchers := max(each, users*each/200) // of whom each watches some hundred
-	b := newUnionBed(ctx, t, f.place, f.mode, users, watchers, "tls:127.0.0.1:0", "--pprof")
+	b := newUnionBed(ctx, t, f.place, f.mode, users, watchers, "tcp:127.0.0.1:0", "tls:127.0.0.1:0", "--pprof")
 	before := map[string]int{}
 	for x, p := range b.servers {
 		before[x] = p.resident()
