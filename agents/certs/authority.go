@@ -23,7 +23,7 @@ const AuthorityName = "ca"
 const (
 	AuthorityLifetime = 10 * 365 * 24 * time.Hour
 	Lifetime          = 825 * 24 * time.Hour
-	backdate          = 5 * time.Minute
+	backdate          = 2 * time.Hour // one that was an hour ahead when it issued is set right
 )
 
 // Files are the paths of PEM files.

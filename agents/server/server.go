@@ -186,7 +186,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 			return s, err
 		}
 	}
-	if s.store, err = state.Open(cfg.State, state.Options{Full: cfg.FullSync, Log: s.log}); err != nil {
+	if s.store, err = state.Open(cfg.State, state.Options{Full: cfg.FullSync, Clock: cmp.Or(cfg.Clock, clock.System), Log: s.log}); err != nil {
 		return s, err
 	}
 	snapshot, err := s.store.Load(ctx)

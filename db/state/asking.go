@@ -18,7 +18,7 @@ type Asking struct {
 // PutAsking writes a, new or over the one of its presentity and watcher.
 func (tx *Tx) PutAsking(a Asking) error {
 	return tx.exec(`INSERT OR REPLACE INTO asking (presentity, watcher, id, name, since, until) VALUES (?, ?, ?, ?, ?, ?)`,
-		a.Presentity, a.Watcher, a.ID, a.Name, millis(a.Since), millis(a.Until))
+		a.Presentity, a.Watcher, a.ID, a.Name, tx.millis(a.Since), tx.millis(a.Until))
 }
 
 // DeleteAsking removes what a watcher asked; what is not there is no error.
@@ -38,7 +38,7 @@ func (s *Store) loadAsking(ctx context.Context) (out []Asking, err error) {
 		if err := rows.Scan(&a.Presentity, &a.Watcher, &a.ID, &a.Name, &since, &until); err != nil {
 			return nil, err
 		}
-		a.Since, a.Until = fromMillis(since), fromMillis(until)
+		a.Since, a.Until = s.fromMillis(since), s.fromMillis(until)
 		out = append(out, a)
 	}
 	return out, rows.Err()

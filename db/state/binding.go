@@ -29,7 +29,7 @@ func (tx *Tx) PutBinding(b Binding) error {
 	}
 	return tx.exec(`INSERT OR REPLACE INTO binding (aor, contact, address, call_id, cseq, path, source, agent, updated, expires)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		b.AOR, b.Contact, b.Address, b.CallID, b.CSeq, path, b.Source, b.Agent, millis(b.Updated), millis(b.Expires))
+		b.AOR, b.Contact, b.Address, b.CallID, b.CSeq, path, b.Source, b.Agent, tx.millis(b.Updated), tx.millis(b.Expires))
 }
 
 // DeleteBinding removes a binding; one that is not there is no error.
@@ -59,7 +59,7 @@ func (s *Store) loadBindings(ctx context.Context) (out []Binding, err error) {
 		if b.Path, err = unlist[string](path); err != nil {
 			return nil, fmt.Errorf("path of %s: %w", b.Contact, err)
 		}
-		b.Updated, b.Expires = fromMillis(updated), fromMillis(expires)
+		b.Updated, b.Expires = s.fromMillis(updated), s.fromMillis(expires)
 		out = append(out, b)
 	}
 	return out, rows.Err()

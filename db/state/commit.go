@@ -175,11 +175,16 @@ func (s *Store) apart(batch []operation) (results []error, err error) {
 }
 
 func (s *Store) commitOrRollBack() error {
-	err := s.tx.control("COMMIT")
+	shown, err := s.tx.keepFrame(s.opts.Clock.Now())
+	if err == nil {
+		err = s.tx.control("COMMIT")
+	}
 	if err != nil {
 		_ = s.tx.control("ROLLBACK") // the error that counts is the first
+		return err
 	}
-	return err
+	s.frame.shown = shown
+	return nil
 }
 
 func firstOf(errs []error) error {

@@ -29,6 +29,7 @@ type Options struct {
 	// LockWait is how long Open waits for another process to let go of the
 	// file. Zero: 2 seconds.
 	LockWait time.Duration
+	Clock    Clock        // nil: the time that the machine shows, and nothing else
 	Log      *slog.Logger // nil: silent
 }
 
@@ -36,6 +37,9 @@ func (o Options) filled() Options {
 	o.Gather = cmp.Or(o.Gather, 500*time.Microsecond)
 	o.Queue = cmp.Or(o.Queue, 65536)
 	o.LockWait = cmp.Or(o.LockWait, 2*time.Second)
+	if o.Clock == nil {
+		o.Clock = shownOnly{}
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -45,6 +49,7 @@ func (o Options) filled() Options {
 // Store is one server's durable state. Close it after Run has returned.
 type Store struct {
 	opts Options
+	frame
 	db   *sql.DB
 	conn *sql.Conn // the only one: it holds the lock and the prepared statements
 	tx   *Tx
@@ -82,7 +87,7 @@ func (s *Store) prepare() (err error) {
 	if s.conn, err = s.db.Conn(ctx); err != nil {
 		return inUse(err)
 	}
-	s.tx = &Tx{conn: s.conn, prepared: map[string]*sql.Stmt{}}
+	s.tx = &Tx{conn: s.conn, frame: &s.frame, prepared: map[string]*sql.Stmt{}}
 	synchronous := "NORMAL"
 	if s.opts.Full {
 		synchronous = "FULL"
@@ -95,7 +100,10 @@ func (s *Store) prepare() (err error) {
 			return inUse(err)
 		}
 	}
-	return inUse(migrate(ctx, s.conn))
+	if err := migrate(ctx, s.conn); err != nil {
+		return inUse(err)
+	}
+	return s.readFrame(ctx)
 }
 
 // Close ends the prepared statements and lets go of the file. What was

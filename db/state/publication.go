@@ -25,13 +25,13 @@ func (tx *Tx) PutPublication(p Publication) error {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET resource = excluded.resource, package = excluded.package, etag = excluded.etag,
 		content_type = excluded.content_type, body = excluded.body, stamped = excluded.stamped, expires = excluded.expires`,
-		p.ID, p.Resource, p.Package, p.ETag, p.ContentType, blob(p.Body), nanos(p.Stamped), millis(p.Expires))
+		p.ID, p.Resource, p.Package, p.ETag, p.ContentType, blob(p.Body), tx.nanos(p.Stamped), tx.millis(p.Expires))
 }
 
 // RefreshPublication gives a publication its next entity-tag and more time; its
 // body stays. It must exist.
 func (tx *Tx) RefreshPublication(id, etag string, expires time.Time) error {
-	n, err := tx.execCount(`UPDATE publication SET etag = ?, expires = ? WHERE id = ?`, etag, millis(expires), id)
+	n, err := tx.execCount(`UPDATE publication SET etag = ?, expires = ? WHERE id = ?`, etag, tx.millis(expires), id)
 	if err == nil && n != 1 {
 		err = fmt.Errorf("no publication %s to refresh", id)
 	}
@@ -56,7 +56,7 @@ func (s *Store) loadPublications(ctx context.Context) (out []Publication, err er
 		if err := rows.Scan(&p.ID, &p.Resource, &p.Package, &p.ETag, &p.ContentType, &p.Body, &stamped, &expires); err != nil {
 			return nil, err
 		}
-		p.Stamped, p.Expires = fromNanos(stamped), fromMillis(expires)
+		p.Stamped, p.Expires = s.fromNanos(stamped), s.fromMillis(expires)
 		out = append(out, p)
 	}
 	return out, rows.Err()

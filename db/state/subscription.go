@@ -65,7 +65,7 @@ func (tx *Tx) PutSubscription(sub Subscription) error {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		sub.Half, sub.ID, sub.Package, sub.EventID, sub.Resource, sub.View, sub.Watcher, sub.Peer,
 		sub.CallID, sub.LocalTag, sub.RemoteTag, sub.LocalAddress, sub.RemoteAddress, sub.Contact, sub.Target, routes, headers,
-		sub.ContentType, sub.State, sub.CSeqReserved, sub.RemoteCSeq, millis(sub.Expires), blob(sub.Extra), millis(sub.Since), sub.Cause)
+		sub.ContentType, sub.State, sub.CSeqReserved, sub.RemoteCSeq, tx.millis(sub.Expires), blob(sub.Extra), tx.millis(sub.Since), sub.Cause)
 }
 
 // ReserveCSeq sets our own CSeq numbers up to and including upTo aside, so that
@@ -101,7 +101,7 @@ func (s *Store) loadSubscriptions(ctx context.Context) (out []Subscription, err 
 			&sub.ContentType, &sub.State, &sub.CSeqReserved, &sub.RemoteCSeq, &expires, &sub.Extra, &since, &sub.Cause); err != nil {
 			return nil, err
 		}
-		sub.Expires, sub.Since = fromMillis(expires), fromMillis(since)
+		sub.Expires, sub.Since = s.fromMillis(expires), s.fromMillis(since)
 		if sub.Routes, err = unlist[string](routes); err != nil {
 			return nil, fmt.Errorf("routes of %s: %w", sub.ID, err)
 		}

@@ -11,7 +11,8 @@ import (
 // Tx is the open transaction an operation writes through. It is the
 // committer's: it must not be kept or used from another goroutine.
 type Tx struct {
-	conn     *sql.Conn
+	conn *sql.Conn
+	*frame
 	prepared map[string]*sql.Stmt
 }
 
@@ -53,32 +54,32 @@ func (tx *Tx) close() error {
 	return first
 }
 
-func millis(t time.Time) int64 {
+func (f *frame) millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return t.UnixMilli()
+	return f.toFile(t).UnixMilli()
 }
 
-func nanos(t time.Time) int64 {
+func (f *frame) nanos(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return t.UnixNano()
+	return f.toFile(t).UnixNano()
 }
 
-func fromNanos(ns int64) time.Time {
+func (f *frame) fromNanos(ns int64) time.Time {
 	if ns == 0 {
 		return time.Time{}
 	}
-	return time.Unix(0, ns).UTC()
+	return f.fromFile(time.Unix(0, ns))
 }
 
-func fromMillis(ms int64) time.Time {
+func (f *frame) fromMillis(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
 	}
-	return time.UnixMilli(ms).UTC()
+	return f.fromFile(time.UnixMilli(ms))
 }
 
 // list is a column of several values.

@@ -273,3 +273,19 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+// A nonce lives as long as it lives, whatever the clock is set to.
+func TestANonceOutlastsASetClock(t *testing.T) {
+	var c clock.Settable
+	v := newVerifier(t, &c)
+	_, err := v.Verify(t.Context(), request(t, "REGISTER", "sip:example.com"), UserAgent)
+	nonce, _ := asked(t, err, SHA256)
+	a := answer{user: "alice", realm: "example.com", password: "wonder", nonce: nonce, uri: "sip:example.com", alg: "SHA-256", method: "REGISTER", cnonce: "c"}
+	for _, by := range []time.Duration{0, time.Hour, -2 * time.Hour} {
+		c.Set(by)
+		a.nc++
+		if user, err := v.Verify(t.Context(), request(t, "REGISTER", "sip:example.com", a.String()), UserAgent); user != "alice" {
+			t.Errorf("set by %s: %v", by, err)
+		}
+	}
+}

@@ -12,7 +12,7 @@ import (
 // A nonce carries when it was made, a serial number, and a seal over both, the
 // algorithm and the realm: nothing is kept for one that nobody answers.
 const (
-	nonceFields = 16 // time in Unix milliseconds, serial: 8 bytes each
+	nonceFields = 16 // milliseconds since the mint began, serial: 8 bytes each
 	nonceSeal   = 16
 )
 
@@ -26,12 +26,13 @@ type nonce struct {
 type mint struct {
 	key    [32]byte
 	realm  string
+	began  time.Time // what nonces count from: the clock may be set meanwhile
 	serial atomic.Uint64
 }
 
 func (m *mint) make(alg Algorithm, now time.Time) string {
 	b := make([]byte, nonceFields, nonceFields+nonceSeal)
-	binary.BigEndian.PutUint64(b, uint64(now.UnixMilli()))
+	binary.BigEndian.PutUint64(b, uint64(now.Sub(m.began).Milliseconds()))
 	binary.BigEndian.PutUint64(b[8:], m.serial.Add(1))
 	return base64.RawURLEncoding.EncodeToString(append(b, m.seal(b, alg)...))
 }
@@ -47,7 +48,7 @@ func (m *mint) read(s string, alg Algorithm) (n nonce, ok bool) {
 		return nonce{}, false
 	}
 	return nonce{
-		made:   time.UnixMilli(int64(binary.BigEndian.Uint64(b))),
+		made:   m.began.Add(time.Duration(binary.BigEndian.Uint64(b)) * time.Millisecond),
 		serial: binary.BigEndian.Uint64(b[8:]),
 	}, true
 }

@@ -73,7 +73,7 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 	if cfg.MaxNonces == 0 {
 		cfg.MaxNonces = 100_000
 	}
-	v.mint.realm = cfg.Realm
+	v.mint.realm, v.mint.began = cfg.Realm, v.clock.Now()
 	v.replay = newReplay(cfg.MaxNonces, v.life)
 	_, err := rand.Read(v.mint.key[:])
 	return v, err

@@ -10,6 +10,9 @@ type Clock interface {
 	Now() time.Time
 	// AfterFunc calls f once after d, on a goroutine of its own.
 	AfterFunc(d time.Duration, f func()) Timer
+	// Uptime is how long it has been since the machine's start that boot names, by
+	// no clock that can be set; boot is "" where that is not known.
+	Uptime() (boot string, up time.Duration)
 }
 
 // Timer is a call that is still to come.
@@ -28,3 +31,5 @@ type system struct{}
 func (system) Now() time.Time { return time.Now() }
 
 func (system) AfterFunc(d time.Duration, f func()) Timer { return time.AfterFunc(d, f) }
+
+func (system) Uptime() (boot string, up time.Duration) { return uptime() }

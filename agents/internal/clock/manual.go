@@ -24,6 +24,11 @@ func (m *Manual) Now() time.Time {
 	return m.now
 }
 
+// Uptime counts from 1970.
+func (m *Manual) Uptime() (boot string, up time.Duration) {
+	return "manual", m.Now().Sub(time.Unix(0, 0))
+}
+
 // AfterFunc calls f when Advance has passed d from now.
 func (m *Manual) AfterFunc(d time.Duration, f func()) Timer {
 	m.mu.Lock()

@@ -45,6 +45,17 @@ func (who *presentity) byETag(etag string) *publication {
 	return who.publications[i]
 }
 
+// stamp is when a body came in: now, but later than those before it, also where the
+// clock was set back meanwhile. What is the newest decides in a document.
+func (who *presentity) stamp(now time.Time) time.Time {
+	for _, pub := range who.publications {
+		if last := pub.rec.Stamped.Round(0); !now.Round(0).After(last) {
+			now = last.Add(time.Nanosecond)
+		}
+	}
+	return now
+}
+
 // put adds a publication, or replaces the one with its ID.
 func (who *presentity) put(pub *publication) {
 	who.stale()

@@ -66,7 +66,7 @@ func (p *Presence) publish(tx event.Transaction, who *presentity) error {
 		if err := understood(req); err != nil {
 			return err
 		}
-		rec.ContentType, rec.Body, rec.Stamped = ContentType, body, now
+		rec.ContentType, rec.Body, rec.Stamped = ContentType, body, who.stamp(now)
 		if doc, err = parse(rec, p.cfg.Document); err != nil {
 			return broken(err)
 		}

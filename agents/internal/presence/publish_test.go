@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"presfed/agents/internal/clock"
 	"presfed/agents/internal/message"
+	"presfed/db/state"
 )
 
 func TestPublishRefreshModifyRemove(t *testing.T) {
@@ -240,5 +242,22 @@ func TestManyPublishersShareWrites(t *testing.T) {
 		}
 	}); op != inFlight || tx > 2 { // the one under way, and all that came meanwhile
 		t.Errorf("%d in flight: %d writes for %d publications", inFlight, tx, op)
+	}
+}
+
+// Of two that weigh the same the newer is shown, also where the clock was set back
+// between them.
+func TestTheNewerIsNewerThoughTheClockIsSetBack(t *testing.T) {
+	var c clock.Settable
+	who := &presentity{}
+	var last time.Time
+	for range 5 {
+		stamp := who.stamp(c.Now())
+		if !stamp.Round(0).After(last.Round(0)) {
+			t.Errorf("%s came after %s", stamp, last)
+		}
+		who.put(&publication{rec: state.Publication{ID: fmt.Sprint(len(who.publications)), Stamped: stamp}})
+		last = stamp
+		c.Set(-time.Hour)
 	}
 }
