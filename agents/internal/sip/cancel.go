@@ -23,17 +23,22 @@ func (tx *ClientTx) Cancel() {
 func (tx *ClientTx) sendCancel() {
 	e := tx.endpoint
 	tx.mu.Lock()
+	invite := tx.req
+	if invite == nil { // answered meanwhile
+		tx.mu.Unlock()
+		return
+	}
 	if tx.end != nil {
 		tx.end.Stop()
 	}
 	tx.end = e.clock.AfterFunc(64*e.cfg.Timers.T1, func() { tx.fail(ErrTimeout) })
 	tx.mu.Unlock()
-	req := hopByHop(tx.req, message.CANCEL, message.Get(tx.req, "To"))
+	req := hopByHop(invite, message.CANCEL, message.Get(invite, "To"))
 	c := &ClientTx{endpoint: e, method: message.CANCEL, req: req, bytes: message.Bytes(req), to: tx.to, on: func(*message.Response, error) {}}
 	if s, ok := tx.link.(*stream); ok {
 		c.to.Flow = s.src.Flow // the same way as the INVITE
 	}
-	via, _ := message.TopVia(tx.req)
+	via, _ := message.TopVia(invite)
 	c.begin(via.Branch())
 }
 

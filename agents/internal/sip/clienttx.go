@@ -152,33 +152,34 @@ func (tx *ClientTx) retransmit() {
 // raw takes a response to a prepared request before it is parsed; false if the
 // transaction wants it parsed.
 func (tx *ClientTx) raw(status int, raw []byte) bool {
-	if tx.prepared == nil {
-		return false
-	}
 	tx.mu.Lock()
-	first := tx.advance(status)
+	prepared := tx.prepared
+	first := prepared != nil && tx.advance(status)
 	tx.mu.Unlock()
 	if status >= 200 && first {
 		tx.settled()
-		tx.prepared(status, raw, nil)
+		prepared(status, raw, nil)
 	}
-	return true
+	return prepared != nil
 }
 
 // receive takes a response, on its connection's reader.
 func (tx *ClientTx) receive(res *message.Response) {
+	tx.mu.Lock()
 	if tx.prepared != nil { // what peekResponse could not read, a folded Via for one
+		tx.mu.Unlock()
 		tx.raw(res.StatusCode, message.Bytes(res))
 		return
 	}
-	tx.mu.Lock()
+	on, req := tx.on, tx.req
 	tell := tx.advance(res.StatusCode)
-	invite := tx.method == message.INVITE
-	if invite && res.StatusCode >= 300 && tx.state == clientCompleted && tx.req != nil {
-		if tx.ack == nil {
-			tx.ack = message.Bytes(ackFor(tx.req, res))
+	if tx.method == message.INVITE && res.StatusCode >= 300 && tx.state == clientCompleted {
+		if tx.ack == nil && req != nil {
+			tx.ack = message.Bytes(ackFor(req, res))
 		}
-		tx.link.send(tx.ack) // section 17.1.1.3; again for each retransmission
+		if tx.ack != nil {
+			tx.link.send(tx.ack) // section 17.1.1.3; again for each retransmission
+		}
 	}
 	cancel := tell && tx.cancelled && tx.state == clientProceeding && res.StatusCode < 200
 	if cancel {
@@ -194,7 +195,7 @@ func (tx *ClientTx) receive(res *message.Response) {
 	if res.StatusCode >= 200 {
 		tx.settled()
 	}
-	tx.on(res, nil)
+	on(res, nil)
 }
 
 // advance moves the state for a status; false where the layer above has heard
@@ -220,27 +221,27 @@ func (tx *ClientTx) advance(status int) bool {
 	if tx.end != nil {
 		tx.end.Stop()
 	}
-	linger := time.Duration(0)
+	tx.state = clientCompleted
+	on := tx.on
+	tx.forget()
 	switch {
 	case invite && status < 300:
-		tx.state, linger = clientAccepted, 64*t.T1 // Timer M
-	case invite:
-		tx.state = clientCompleted
-		if !tx.link.reliable() {
-			linger = max(32*time.Second, 64*t.T1) // Timer D
-		}
-	default:
-		tx.state = clientCompleted
-		if !tx.link.reliable() {
-			linger = t.T4 // Timer K
-		}
-	}
-	if linger > 0 {
-		tx.end = tx.endpoint.clock.AfterFunc(linger, tx.drop)
-	} else {
+		tx.state, tx.on = clientAccepted, on                   // further ones follow
+		tx.end = tx.endpoint.clock.AfterFunc(64*t.T1, tx.over) // Timer M
+	case tx.link.reliable():
 		tx.endpoint.clients.remove(tx.key, tx)
+	case invite:
+		tx.end = tx.endpoint.clock.AfterFunc(max(32*time.Second, 64*t.T1), tx.over) // Timer D
+	default:
+		tx.endpoint.heard.add(tx) // Timer K
 	}
 	return true
+}
+
+// forget lets go of what is of no use once a final response is in. The lock is held.
+func (tx *ClientTx) forget() {
+	tx.req, tx.bytes, tx.small, tx.on, tx.prepared = nil, nil, nil, nil, nil
+	tx.resend, tx.end = nil, nil
 }
 
 // settled: a final response is in, the connection's end is no news any more.
@@ -250,7 +251,7 @@ func (tx *ClientTx) settled() {
 	}
 }
 
-func (tx *ClientTx) drop() {
+func (tx *ClientTx) over() {
 	tx.mu.Lock()
 	tx.state = clientEnded
 	tx.mu.Unlock()
@@ -289,12 +290,13 @@ func (tx *ClientTx) finish(err error) {
 	if tx.end != nil {
 		tx.end.Stop()
 	}
+	on, prepared := tx.on, tx.prepared
 	tx.mu.Unlock()
 	tx.endpoint.clients.remove(tx.key, tx)
 	tx.settled()
-	if tx.prepared != nil {
-		tx.prepared(0, nil, err)
+	if prepared != nil {
+		prepared(0, nil, err)
 		return
 	}
-	tx.on(nil, err)
+	on(nil, err)
 }

@@ -36,7 +36,9 @@ type Endpoint struct {
 	vias      map[viaKey]string
 	pool      pool
 	clients   table[*ClientTx]
-	servers   table[*ServerTx]
+	servers   table[*served]
+	answered  late // servers that wait for retransmissions only (Timer J)
+	heard     late // clients that do (Timer K)
 	pressure  pressure
 	refused   atomic.Int64 // by turnAway
 	records   atomic.Uint64
@@ -79,6 +81,8 @@ func New(cfg Config) (*Endpoint, error) {
 	e.pool.init()
 	e.clients.init()
 	e.servers.init()
+	e.answered = late{clock: e.clock, lasts: 64 * cfg.Timers.T1}
+	e.heard = late{clock: e.clock, lasts: cfg.Timers.T4}
 	if err := e.listenAll(); err != nil {
 		return nil, err
 	}
@@ -209,7 +213,9 @@ func (e *Endpoint) Run(ctx context.Context) error {
 	e.closeSockets()
 	e.pool.closeAll()
 	e.clients.each(func(tx *ClientTx) { tx.fail(ErrTransport) })
-	e.servers.each(func(tx *ServerTx) { tx.terminate(nil) })
+	e.servers.each(func(s *served) { s.terminate(nil) })
+	e.answered.stop()
+	e.heard.stop()
 	e.wg.Wait()
 	return nil
 }

@@ -91,14 +91,16 @@ func (e *Endpoint) receiveRequest(req *message.Request, perr error, l link) {
 	tx := newServerTx(e, key, req, src, back)
 	if req.Method == message.CANCEL {
 		// RFC 3261 section 9.2: matched as if it were the INVITE it cancels.
-		tx.invite, _ = e.servers.get(transactionKey(via, message.INVITE, req))
+		if invite, ok := e.servers.get(transactionKey(via, message.INVITE, req)); ok {
+			tx.invite = invite.tx
+		}
 	}
 	// A CANCEL of what is held makes room: it is let in.
 	if e.servers.count.Load() >= int64(e.cfg.Limits.Transactions) && tx.invite == nil {
 		e.refuse(req, 503, "", back)
 		return
 	}
-	if _, added := e.servers.add(key, tx); !added {
+	if _, added := e.servers.add(key, tx.served); !added {
 		return // only the one reader of this link makes keys of its peer
 	}
 	tx.start()

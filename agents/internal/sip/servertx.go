@@ -11,14 +11,22 @@ import (
 // ServerTx is a server transaction (RFC 3261 section 17.2, RFC 6026). The
 // layer above answers with Respond, from any goroutine, whenever it can.
 type ServerTx struct {
+	*served
+	req    *message.Request
+	src    Source
+	invite *ServerTx
+}
+
+// served is what is kept of a server transaction while something may come for it:
+// of one that is answered no more than its response.
+type served struct {
 	endpoint *Endpoint
 	key      string
-	req      *message.Request
-	src      Source
+	method   string
 	link     link
-	invite   *ServerTx
 
 	mu     sync.Mutex
+	tx     *ServerTx // nil once other than an INVITE is answered
 	state  serverState
 	last   []byte // the latest response, for retransmissions
 	status int
@@ -42,7 +50,9 @@ const (
 )
 
 func newServerTx(e *Endpoint, key string, req *message.Request, src Source, l link) *ServerTx {
-	return &ServerTx{endpoint: e, key: key, req: req, src: src, link: l}
+	tx := &ServerTx{req: req, src: src}
+	tx.served = &served{endpoint: e, key: key, method: string(req.Method), link: l, tx: tx}
+	return tx
 }
 
 // start arms the 100 that an INVITE must get within 200 ms (section 17.2.1).
@@ -74,98 +84,99 @@ func (tx *ServerTx) Invite() *ServerTx { return tx.invite }
 
 // OnEnd has f called once when the transaction is over: with nil, or with
 // ErrTimeout where the ACK to a final response never came.
-func (tx *ServerTx) OnEnd(f func(error)) {
-	tx.mu.Lock()
-	if !tx.ended {
-		tx.onEnd = append(tx.onEnd, f)
-		tx.mu.Unlock()
+func (s *served) OnEnd(f func(error)) {
+	s.mu.Lock()
+	if !s.ended {
+		s.onEnd = append(s.onEnd, f)
+		s.mu.Unlock()
 		return
 	}
-	err := tx.err
-	tx.mu.Unlock()
+	err := s.err
+	s.mu.Unlock()
 	f(err)
 }
 
 // Answered is the status of the latest response, 0 before the first.
-func (tx *ServerTx) Answered() int {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	return tx.status
+func (s *served) Answered() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status
 }
 
 // Queued says that the answer waits for this server's own work and for nobody
 // else: by how long such answers take, overload is known (Limits.Delay).
-func (tx *ServerTx) Queued() {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	if !tx.ended && !tx.queued && tx.state < serverCompleted {
-		tx.queued = true
-		tx.endpoint.pressure.enter(tx.endpoint.clock.Now())
+func (s *served) Queued() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended && !s.queued && s.state < serverCompleted {
+		s.queued = true
+		s.endpoint.pressure.enter(s.endpoint.clock.Now())
 	}
 }
 
-// unqueue is Queued's end. tx.mu is held.
-func (tx *ServerTx) unqueue() {
-	if tx.queued {
-		tx.queued = false
-		tx.endpoint.pressure.leave(tx.endpoint.clock.Now())
+// unqueue is Queued's end. s.mu is held.
+func (s *served) unqueue() {
+	if s.queued {
+		s.queued = false
+		s.endpoint.pressure.leave(s.endpoint.clock.Now())
 	}
 }
 
 // Respond sends a response: provisional ones, then one final; after a 2xx to
 // INVITE further 2xx. It does not block. What comes after a final response is
 // dropped; an error says that the response could not be handed to the socket.
-func (tx *ServerTx) Respond(res *message.Response) error {
-	return tx.RespondBytes(res.StatusCode, message.Bytes(res))
+func (s *served) Respond(res *message.Response) error {
+	return s.RespondBytes(res.StatusCode, message.Bytes(res))
 }
 
 // RespondBytes is Respond with a response serialised before.
-func (tx *ServerTx) RespondBytes(status int, raw []byte) error {
-	tx.mu.Lock()
-	if tx.ended || tx.state == serverCompleted || tx.state == serverConfirmed ||
-		tx.state == serverAccepted && status/100 != 2 {
-		tx.mu.Unlock()
+func (s *served) RespondBytes(status int, raw []byte) error {
+	s.mu.Lock()
+	if s.ended || s.state == serverCompleted || s.state == serverConfirmed ||
+		s.state == serverAccepted && status/100 != 2 {
+		s.mu.Unlock()
 		return nil
 	}
-	invite := tx.req.Method == message.INVITE
-	first := tx.state < serverCompleted
-	tx.last, tx.status = raw, status
-	err := tx.link.send(raw)
-	if tx.resend != nil {
-		tx.resend.Stop()
+	invite := s.method == message.INVITE
+	first := s.state < serverCompleted
+	s.last, s.status = raw, status
+	err := s.link.send(raw)
+	if s.resend != nil {
+		s.resend.Stop()
 	}
 	if status >= 200 {
-		tx.unqueue()
+		s.unqueue()
 	}
-	if r, ok := tx.link.(replyStream); ok && status/100 == 2 && tx.req.Method != message.OPTIONS {
+	if r, ok := s.link.(replyStream); ok && status/100 == 2 && s.method != message.OPTIONS {
 		r.known.Store(true)
 	}
 	var over bool
-	t := tx.endpoint.cfg.Timers
+	t := s.endpoint.cfg.Timers
 	switch {
 	case status < 200:
-		tx.state = serverProceeding
+		s.state = serverProceeding
 	case invite && status < 300:
-		tx.state = serverAccepted
+		s.state = serverAccepted
 		if first {
-			tx.end = tx.endpoint.clock.AfterFunc(64*t.T1, func() { tx.terminate(nil) }) // Timer L
+			s.end = s.endpoint.clock.AfterFunc(64*t.T1, func() { s.terminate(nil) }) // Timer L
 		}
 	case invite:
-		tx.state = serverCompleted
-		tx.end = tx.endpoint.clock.AfterFunc(64*t.T1, func() { tx.terminate(ErrTimeout) }) // Timer H
-		if !tx.link.reliable() {
-			tx.every = t.T1
-			tx.resend = tx.endpoint.clock.AfterFunc(tx.every, tx.retransmit) // Timer G
+		s.state = serverCompleted
+		s.end = s.endpoint.clock.AfterFunc(64*t.T1, func() { s.terminate(ErrTimeout) }) // Timer H
+		if !s.link.reliable() {
+			s.every = t.T1
+			s.resend = s.endpoint.clock.AfterFunc(s.every, s.retransmit) // Timer G
 		}
 	default:
-		tx.state = serverCompleted
-		if over = tx.link.reliable(); !over {
-			tx.end = tx.endpoint.clock.AfterFunc(64*t.T1, func() { tx.terminate(nil) }) // Timer J
+		s.state = serverCompleted
+		if over = s.link.reliable(); !over {
+			s.tx, s.resend = nil, nil
+			s.endpoint.answered.add(s) // Timer J
 		}
 	}
-	tx.mu.Unlock()
+	s.mu.Unlock()
 	if over {
-		tx.terminate(nil)
+		s.terminate(nil)
 	}
 	return err
 }
@@ -174,101 +185,103 @@ func (tx *ServerTx) RespondBytes(status int, raw []byte) error {
 // remembered; a retransmission of the request is a new one. So whoever has not
 // proved who it is has nothing kept here, and nobody is sent more than was sent in
 // its name (RFC 3261 sections 8.2.7 and 26.3.2.4). To has the request's Tag.
-func (tx *ServerTx) RespondOnce(res *message.Response) error {
-	tx.mu.Lock()
-	if tx.ended || tx.state >= serverCompleted {
-		tx.mu.Unlock()
+func (s *served) RespondOnce(res *message.Response) error {
+	s.mu.Lock()
+	if s.ended || s.state >= serverCompleted {
+		s.mu.Unlock()
 		return nil
 	}
-	tx.state, tx.status = serverCompleted, res.StatusCode
-	err := tx.link.send(message.Bytes(res))
-	tx.mu.Unlock()
-	tx.terminate(nil)
+	s.state, s.status = serverCompleted, res.StatusCode
+	err := s.link.send(message.Bytes(res))
+	s.mu.Unlock()
+	s.terminate(nil)
 	return err
 }
 
 // Drop ends a transaction that gets no final response: other than to INVITE, an
 // answer that comes too late is none (RFC 4320 section 4.2). What was answered
 // already stays so.
-func (tx *ServerTx) Drop() {
-	tx.mu.Lock()
-	open := tx.state < serverCompleted
-	tx.mu.Unlock()
+func (s *served) Drop() {
+	s.mu.Lock()
+	open := s.state < serverCompleted
+	s.mu.Unlock()
 	if open {
-		tx.terminate(nil)
+		s.terminate(nil)
 	}
 }
 
 // retransmit is Timer G.
-func (tx *ServerTx) retransmit() {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	if tx.ended || tx.state != serverCompleted {
+func (s *served) retransmit() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.state != serverCompleted {
 		return
 	}
-	tx.link.send(tx.last)
-	tx.every = min(2*tx.every, tx.endpoint.cfg.Timers.T2)
-	tx.resend = tx.endpoint.clock.AfterFunc(tx.every, tx.retransmit)
+	s.link.send(s.last)
+	s.every = min(2*s.every, s.endpoint.cfg.Timers.T2)
+	s.resend = s.endpoint.clock.AfterFunc(s.every, s.retransmit)
 }
 
 // retransmitted answers a request that came again. After a 2xx to INVITE the
 // layer above sends it again itself (RFC 6026 section 7.1).
-func (tx *ServerTx) retransmitted() {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	if tx.last != nil && tx.state != serverConfirmed && tx.state != serverAccepted {
-		tx.link.send(tx.last)
+func (s *served) retransmitted() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last != nil && s.state != serverConfirmed && s.state != serverAccepted {
+		s.link.send(s.last)
 	}
 }
 
 // ack takes the ACK of a non-2xx; false if it is one for the layer above.
-func (tx *ServerTx) ack() bool {
-	tx.mu.Lock()
-	switch tx.state {
+func (s *served) ack() bool {
+	s.mu.Lock()
+	switch s.state {
 	case serverConfirmed:
-		tx.mu.Unlock()
+		s.mu.Unlock()
 		return true
 	case serverCompleted:
 	default:
-		tx.mu.Unlock()
+		s.mu.Unlock()
 		return false
 	}
-	tx.state = serverConfirmed
-	if tx.resend != nil {
-		tx.resend.Stop()
+	s.state = serverConfirmed
+	if s.resend != nil {
+		s.resend.Stop()
 	}
-	if tx.end != nil {
-		tx.end.Stop()
+	if s.end != nil {
+		s.end.Stop()
 	}
-	reliable := tx.link.reliable()
+	reliable := s.link.reliable()
 	if !reliable {
-		tx.end = tx.endpoint.clock.AfterFunc(tx.endpoint.cfg.Timers.T4, func() { tx.terminate(nil) }) // Timer I
+		s.end = s.endpoint.clock.AfterFunc(s.endpoint.cfg.Timers.T4, func() { s.terminate(nil) }) // Timer I
 	}
-	tx.mu.Unlock()
+	s.mu.Unlock()
 	if reliable {
-		tx.terminate(nil)
+		s.terminate(nil)
 	}
 	return true
 }
 
-func (tx *ServerTx) terminate(err error) {
-	tx.mu.Lock()
-	if tx.ended {
-		tx.mu.Unlock()
+func (s *served) over() { s.terminate(nil) }
+
+func (s *served) terminate(err error) {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
 		return
 	}
-	tx.ended, tx.err = true, err
-	tx.unqueue()
-	told := tx.onEnd
-	tx.onEnd = nil
-	if tx.resend != nil {
-		tx.resend.Stop()
+	s.ended, s.err = true, err
+	s.unqueue()
+	told := s.onEnd
+	s.onEnd = nil
+	if s.resend != nil {
+		s.resend.Stop()
 	}
-	if tx.end != nil {
-		tx.end.Stop()
+	if s.end != nil {
+		s.end.Stop()
 	}
-	tx.mu.Unlock()
-	tx.endpoint.servers.remove(tx.key, tx)
+	s.mu.Unlock()
+	s.endpoint.servers.remove(s.key, s)
 	for _, f := range told {
 		f(err)
 	}

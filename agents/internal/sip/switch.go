@@ -54,11 +54,14 @@ func (tx *ClientTx) enlarge(branch string) {
 // False where that is no way out; lost is the link that failed, if one did.
 func (tx *ClientTx) fallBack(lost link, err error) bool {
 	e := tx.endpoint
-	if tx.small == nil || !errors.Is(err, ErrTransport) || e.ctx.Err() != nil {
+	if !errors.Is(err, ErrTransport) || e.ctx.Err() != nil {
 		return false
 	}
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
+	if tx.small == nil {
+		return false
+	}
 	if tx.fallen && lost != nil && lost != tx.link {
 		return true // the same failure, told twice
 	}
