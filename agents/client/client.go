@@ -48,7 +48,8 @@ type Config struct {
 	// is kept does so anyway.
 	Lengthen    bool
 	Answer      Answer
-	AcceptTypes []string       // what sessions take; none: text/plain
+	AcceptTypes []string       // what sessions take; none: text/plain, message/cpim and isComposing
+	Notices     []Notice       // what the device tells by itself of messages that ask; none: nothing
 	Services    []pidf.Service // tuples of Status; none: one for text messages
 	Dialect     pidf.Dialect   // how Status spells
 	Agent       string         // User-Agent
@@ -104,6 +105,9 @@ type Client struct {
 	published    *published
 	lists        bool   // the server has lists of resources
 	registerID   string // Call-ID of every REGISTER (RFC 3261 section 10.2)
+
+	notices notices
+	typing  typing
 }
 
 // New binds the device's sockets. Its errors say what of cfg is wrong.
@@ -192,6 +196,7 @@ func (c *Client) Run(ctx context.Context) error {
 	c.end()
 	err := group.Wait()
 	c.tasks.Wait()
+	c.typing.stop()
 	c.stopTimers()
 	for _, s := range c.Sessions() {
 		s.finish("the device has ended")

@@ -5,7 +5,7 @@ import "time"
 // Event is something that happened to a device, as it is printed: one line, or
 // one JSON object. Fields that do not apply are left out.
 type Event struct {
-	// ready, registered, published, presence, buddies, watcher, watchers, im, session, sent, failed, closed
+	// ready, registered, published, presence, buddies, watcher, watchers, im, composing, notice, session, sent, failed, closed
 	Type string    `json:"type"`
 	Time time.Time `json:"time"`
 
@@ -18,7 +18,7 @@ type Event struct {
 
 	Entity      string `json:"entity,omitempty"`
 	List        string `json:"list,omitempty"`   // presence: the list that the entity is on, if it came by one
-	State       string `json:"state,omitempty"`  // of the subscription or session; im: established, early
+	State       string `json:"state,omitempty"`  // of the subscription or session; im: established, early; composing: active, idle
 	Reason      string `json:"reason,omitempty"` // why it ended, or why something failed
 	ContentType string `json:"content_type,omitempty"`
 	Body        string `json:"body,omitempty"`
@@ -32,7 +32,12 @@ type Event struct {
 	Peer string `json:"peer,omitempty"` // the other end of a session, or whom something was sent to
 	Via  string `json:"via,omitempty"`  // im, sent: page or session
 	Text string `json:"text,omitempty"`
-	Code int    `json:"code,omitempty"`
+
+	Subject   string   `json:"subject,omitempty"`    // im: what it says in its envelope (RFC 3862)
+	MessageID string   `json:"message_id,omitempty"` // im, sent: by which notices name it; notice: which message
+	Notify    []Notice `json:"notify,omitempty"`     // im: what its sender wants to be told of
+	Notice    Notice   `json:"notice,omitempty"`     // notice, sent: of what; State is what became of the message
+	Code      int      `json:"code,omitempty"`
 }
 
 // emit tells an event; one call at a time.

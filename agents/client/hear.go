@@ -1,7 +1,7 @@
 package client
 
 import (
-	"strings"
+	"fmt"
 
 	"presfed/agents/internal/msrp"
 )
@@ -16,16 +16,18 @@ func (s *Session) tell(m msrp.Message, early bool, file string) {
 	if early {
 		state = "early"
 	}
-	e := Event{Type: "im", From: s.peer, Via: "session", State: state, ContentType: m.ContentType, Size: m.Size, File: file}
-	if isText(m.ContentType) {
-		e.Text = string(m.Body)
+	in := arrival{
+		event: Event{From: s.peer, Via: "session", State: state, Size: m.Size, File: file},
+		sure:  s.sure, session: s, content: content{contentType: m.ContentType},
 	}
-	s.client.emit(e)
-}
-
-func isText(contentType string) bool {
-	kind, _, _ := strings.Cut(contentType, "/")
-	return strings.EqualFold(kind, "text")
+	if int64(len(m.Body)) == m.Size {
+		var err error
+		if in.content, err = open(m.ContentType, m.Body); err != nil && statusOf(err) == 400 {
+			s.client.emit(Failed(fmt.Errorf("a message of %s cannot be read: %w", s.peer, err)))
+			return
+		}
+	}
+	s.client.received(in)
 }
 
 // again says whether a message came before: one that was shown early is not shown

@@ -31,6 +31,7 @@ func (c *Client) IM(ctx context.Context, target, text string) (*Session, error) 
 	if err != nil {
 		return nil, err
 	}
+	s.sure = true // we have called it
 	call := newCall(s, text)
 	if !c.spawn(func(ctx context.Context) { call.run(ctx, uri) }) {
 		s.finish("")

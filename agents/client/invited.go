@@ -57,6 +57,7 @@ func (c *Client) invited(tx *sip.ServerTx, reply func(int, ...string)) {
 		reply(486)
 		return
 	}
+	s.sure = sure(req)
 	d, err := dialog.UAS(req, sip.NewTag())
 	if err == nil && offer != nil {
 		_, err = s.media.Describe("").Answering(offer, "")

@@ -37,7 +37,7 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	}
 	switch string(req.Method) {
 	case message.OPTIONS:
-		reply(200, "Allow", allowed, "Accept", "application/sdp, multipart/mixed, text/plain, application/pidf+xml",
+		reply(200, "Allow", allowed, "Accept", "application/sdp, multipart/mixed, application/pidf+xml, "+pageTypes,
 			"Allow-Events", "presence", "Supported", supported)
 	case message.NOTIFY:
 		c.notified(req, reply)
@@ -54,22 +54,6 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	default:
 		reply(message.Unserved(string(req.Method)), "Allow", allowed)
 	}
-}
-
-// paged shows a message (RFC 3428 section 7).
-func (c *Client) paged(req *message.Request, reply func(int, ...string)) {
-	contentType, _, _ := strings.Cut(message.Get(req, "Content-Type"), ";")
-	if !strings.HasPrefix(strings.ToLower(contentType), "text/") {
-		reply(415, "Accept", "text/plain")
-		return
-	}
-	from, err := message.From(req)
-	if err != nil {
-		reply(400)
-		return
-	}
-	reply(200)
-	c.emit(Event{Type: "im", From: message.AOR(from.URI), Via: "page", ContentType: strings.TrimSpace(contentType), Text: string(req.Body())})
 }
 
 func (h *handler) ServeAck(ack *message.Request, _ sip.Source) { (*Client)(h).acknowledged(ack) }

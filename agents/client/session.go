@@ -20,6 +20,7 @@ import (
 type Session struct {
 	*within
 	peer  string // address of record
+	sure  bool   // the peer is who the dialog says, as far as anybody has said
 	media *msrp.Session
 	wish  msrp.Setup // what our offer said; empty where we answered one
 	call  *call      // what began it here; nil where the peer invited us
@@ -56,18 +57,15 @@ func (c *Client) newSession(peer string, secure bool) (*Session, error) {
 	return s, err
 }
 
-// textPlain is what people say, and what sessions take unless told otherwise.
+// textPlain is what people say.
 const textPlain = "text/plain"
 
 // newMedia is an end for a session's messages, early or not, by TLS or not.
 func (c *Client) newMedia(at *msrp.Endpoint, s *Session, secure bool) (*msrp.Session, error) {
-	types := c.cfg.AcceptTypes
-	if len(types) == 0 {
-		types = []string{textPlain}
-	}
+	types, wrapped := c.acceptTypes()
 	early := at == c.early
 	return at.NewSession(msrp.SessionConfig{
-		User: c.aor.User, AcceptTypes: types, Secure: secure,
+		User: c.aor.User, AcceptTypes: types, AcceptWrappedTypes: wrapped, Secure: secure,
 		Accept:    func(in msrp.Incoming) (msrp.Sink, error) { return s.incoming(in, early) },
 		OnMessage: func(m msrp.Message) { s.tell(m, early, "") },
 	})
@@ -144,6 +142,7 @@ func (s *Session) deliver(ctx context.Context, contentType string, body io.Reade
 	if err != nil {
 		return fmt.Errorf("message to %s: %w", s.peer, err)
 	}
+	s.client.typing.sent(s.peer)
 	s.client.emit(Event{Type: "sent", Peer: s.peer, Via: "session", ContentType: contentType, Size: sent.Size})
 	return nil
 }

@@ -157,8 +157,8 @@ func TestComposer(t *testing.T) {
 func TestReceiver(t *testing.T) {
 	c := clock.NewManual(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
 	var changes []string
-	r := composing.NewReceiver(c, func(active bool) {
-		changes = append(changes, map[bool]string{true: "active", false: "idle"}[active])
+	r := composing.NewReceiver(c, func(s composing.Status) {
+		changes = append(changes, map[bool]string{true: "active", false: "idle"}[s.Active])
 	})
 	active := func() { r.Status(composing.Status{Active: true}) }
 	every := func(d time.Duration) func() {

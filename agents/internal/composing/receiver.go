@@ -19,7 +19,7 @@ const (
 // called from any goroutine.
 type Receiver struct {
 	clock  clock.Clock
-	change func(active bool)
+	change func(Status)
 
 	mu     sync.Mutex
 	active bool
@@ -27,9 +27,9 @@ type Receiver struct {
 	turn   int // counts statuses: the timer of an earlier one does nothing
 }
 
-// NewReceiver takes a composer to be idle. change hears when that changes, one
-// call at a time; it must not call the receiver. The caller stops it.
-func NewReceiver(c clock.Clock, change func(active bool)) *Receiver {
+// NewReceiver takes a composer to be idle. change hears the status that changes
+// that, one call at a time; it must not call the receiver. The caller stops it.
+func NewReceiver(c clock.Clock, change func(Status)) *Receiver {
 	return &Receiver{clock: c, change: change}
 }
 
@@ -46,7 +46,7 @@ func (r *Receiver) Status(s Status) {
 		turn := r.turn
 		r.timer = r.clock.AfterFunc(timeout, func() { r.expired(turn) })
 	}
-	r.become(s.Active)
+	r.become(s)
 }
 
 // Content: a content message has come.
@@ -54,7 +54,7 @@ func (r *Receiver) Content() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.unset()
-	r.become(false)
+	r.become(Status{})
 }
 
 // Active says whether the other end composes, as far as is known.
@@ -69,7 +69,7 @@ func (r *Receiver) Stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.unset()
-	r.change = func(bool) {}
+	r.change = func(Status) {}
 }
 
 func (r *Receiver) expired(turn int) {
@@ -77,7 +77,7 @@ func (r *Receiver) expired(turn int) {
 	defer r.mu.Unlock()
 	if r.turn == turn {
 		r.unset()
-		r.become(false)
+		r.become(Status{})
 	}
 }
 
@@ -90,9 +90,9 @@ func (r *Receiver) unset() {
 	}
 }
 
-func (r *Receiver) become(active bool) {
-	if r.active != active {
-		r.active = active
-		r.change(active)
+func (r *Receiver) become(s Status) {
+	if r.active != s.Active {
+		r.active = s.Active
+		r.change(s)
 	}
 }

@@ -11,8 +11,10 @@ import (
 type SessionConfig struct {
 	User        string   // for o= of descriptions
 	AcceptTypes []string // what this end takes, "*" and "type/*" included; none: anything
-	Secure      bool     // msrps: by TLS only, with whom the peer's description names (RFC 4975 section 14.4)
-	MaxSize     int64    // bytes of the largest message this end takes; 0: no limit but Limits.Message for what is assembled in memory
+	// AcceptWrappedTypes are what it takes within message/cpim and the like as well.
+	AcceptWrappedTypes []string
+	Secure             bool  // msrps: by TLS only, with whom the peer's description names (RFC 4975 section 14.4)
+	MaxSize            int64 // bytes of the largest message this end takes; 0: no limit but Limits.Message for what is assembled in memory
 
 	// Accept is asked when a message begins, by the goroutine that reads the
 	// connection: it must not block. A Sink takes the message's bytes as they
@@ -109,8 +111,8 @@ func (s *Session) LocalPath() Path { return Path{s.local} }
 func (s *Session) Describe(setup Setup) Description {
 	return Description{
 		User: s.cfg.User, ID: s.id, Version: s.id, Host: s.local.Host, Port: s.local.Port, Secure: s.local.Secure,
-		Path: s.LocalPath(), AcceptTypes: s.cfg.AcceptTypes, MaxSize: s.cfg.MaxSize, Setup: setup,
-		Fingerprints: s.fingerprints,
+		Path: s.LocalPath(), AcceptTypes: s.cfg.AcceptTypes, AcceptWrappedTypes: s.cfg.AcceptWrappedTypes,
+		MaxSize: s.cfg.MaxSize, Setup: setup, Fingerprints: s.fingerprints,
 	}
 }
 

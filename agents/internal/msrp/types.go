@@ -16,6 +16,23 @@ func accepts(list []string, contentType string) bool {
 	return false
 }
 
+// Takes says whether the peer takes messages of a content type. Before Start it is
+// not known: it does.
+func (s *Session) Takes(contentType string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return accepts(s.remote.AcceptTypes, contentType)
+}
+
+// TakesWrapped says whether the peer takes a content type within messages of
+// another one (RFC 4975 section 8.6).
+func (s *Session) TakesWrapped(contentType, within string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	types, wrapped := s.remote.AcceptTypes, s.remote.AcceptWrappedTypes
+	return accepts(types, within) && (accepts(types, contentType) || len(wrapped) > 0 && accepts(wrapped, contentType))
+}
+
 // anyCommonType: there is something that both would take.
 func anyCommonType(a, b []string) bool {
 	if len(a) == 0 || len(b) == 0 {
