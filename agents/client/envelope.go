@@ -66,10 +66,10 @@ func (s *Session) SendWrapped(ctx context.Context, contentType string, body []by
 	case !s.media.TakesWrapped(contentType, cpim.Type):
 		return "", fmt.Errorf("message to %s: %w: %s in %s", s.peer, msrp.ErrType, contentType, cpim.Type)
 	}
+	s.client.typing.sending(ctx, s.peer)
 	if err = s.put(ctx, cpim.Type, wrapped); err != nil {
 		return "", fmt.Errorf("message to %s: %w", s.peer, err)
 	}
-	s.client.typing.sent(s.peer)
 	s.client.emit(Event{Type: "sent", Peer: s.peer, Via: "session", ContentType: cpim.Type, Size: int64(len(wrapped)), MessageID: id})
 	return id, nil
 }

@@ -35,11 +35,11 @@ func (c *Client) PageWith(ctx context.Context, target, contentType string, body 
 		}
 		contentType = cpim.Type
 	}
+	c.typing.sending(ctx, message.AOR(uri))
 	code, err := c.pageTo(ctx, uri, contentType, body, o.Expires)
 	if err != nil {
 		return "", err
 	}
-	c.typing.sent(message.AOR(uri))
 	c.emit(Event{Type: "sent", Via: "page", Peer: message.AOR(uri), Code: code, MessageID: id})
 	return id, nil
 }

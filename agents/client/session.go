@@ -138,11 +138,11 @@ func (s *Session) deliver(ctx context.Context, contentType string, body io.Reade
 	case !s.Established():
 		return ErrClosed
 	}
+	s.client.typing.sending(ctx, s.peer)
 	sent, err := s.media.Send(ctx, contentType, body, msrp.SendOptions{MessageID: id})
 	if err != nil {
 		return fmt.Errorf("message to %s: %w", s.peer, err)
 	}
-	s.client.typing.sent(s.peer)
 	s.client.emit(Event{Type: "sent", Peer: s.peer, Via: "session", ContentType: contentType, Size: sent.Size})
 	return nil
 }

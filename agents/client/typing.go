@@ -38,7 +38,7 @@ type writer struct {
 
 	mu      sync.Mutex
 	due     *composing.Status
-	sending bool
+	sending chan struct{} // closed when nothing is being sent any more; nil: nothing is
 	refused bool
 }
 
@@ -88,8 +88,8 @@ func (w *writer) send(s composing.Status) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.due = &s
-	if !w.sending {
-		w.sending = w.client.spawn(w.sendAll)
+	if w.sending == nil && w.client.spawn(w.sendAll) {
+		w.sending = make(chan struct{})
 	}
 }
 
@@ -99,12 +99,13 @@ func (w *writer) sendAll(ctx context.Context) {
 	for {
 		w.mu.Lock()
 		s := w.due
-		w.due = nil
-		w.sending = s != nil
-		w.mu.Unlock()
-		if s == nil {
+		if w.due = nil; s == nil {
+			close(w.sending)
+			w.sending = nil
+			w.mu.Unlock()
 			return
 		}
+		w.mu.Unlock()
 		switch err := w.sendOne(ctx, *s); {
 		case refusedWith(err, 415), errors.Is(err, msrp.ErrType): // section 4: it must cease
 			w.mu.Lock()
@@ -140,13 +141,29 @@ func (w *writer) sendOne(ctx context.Context, s composing.Status) error {
 	return in.put(ctx, cpim.Type, body)
 }
 
-// sent: a message for a user is sent.
-func (t *typing) sent(peer string) {
+// sending: a message for a user is about to be sent. What was to be said before is
+// not said any more, and what is under way goes first: after the message it would
+// be wrong.
+func (t *typing) sending(ctx context.Context, peer string) {
+	var ways []chan struct{}
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	for key, w := range t.ours {
-		if key.peer == peer {
-			w.Sent()
+		if key.peer != peer {
+			continue
+		}
+		w.Sent()
+		w.mu.Lock()
+		w.due = nil
+		if w.sending != nil {
+			ways = append(ways, w.sending)
+		}
+		w.mu.Unlock()
+	}
+	t.mu.Unlock()
+	for _, way := range ways {
+		select {
+		case <-way:
+		case <-ctx.Done():
 		}
 	}
 }

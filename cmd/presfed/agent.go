@@ -31,6 +31,8 @@ type agentOptions struct {
 	watchers     bool
 	capabilities string
 	acceptTypes  []string
+	notices      []string
+	envelope     envelopeOptions
 	directory    string
 	stay         bool
 	control      string
@@ -74,7 +76,9 @@ basic=closed for all of them closed.`,
 	f.BoolVar(&opts.buddies, "buddies", true, "watch the user's buddy list from login on, if the server has lists (RFC 4662)")
 	f.BoolVar(&opts.watchers, "watchers", true, "be told who watches the user, or asks to, if the server tells that (RFC 3857)")
 	f.StringVar(&opts.capabilities, "capabilities", "", "`parameters` of the registered Contact, as ';+sip.message;audio' (default: a device for messages)")
-	f.StringSliceVar(&opts.acceptTypes, "accept-types", []string{"text/plain"}, "content `types` taken in sessions")
+	f.StringSliceVar(&opts.acceptTypes, "accept-types", nil, "content `types` taken in sessions (default text/plain, message/cpim, application/im-iscomposing+xml)")
+	f.StringSliceVar(&opts.notices, "notices", []string{"delivery"}, "`what` the senders of messages are told who ask (RFC 5438): delivery, display when it is printed, or none")
+	opts.envelope.flags(cmd)
 	f.StringVar(&opts.directory, "directory", "", "the domain's directory, a `file`, for allow, block, polite-block, confirm and the buddy list")
 	f.StringVar(&opts.save, "save", "", "`folder` for messages of sessions that are larger than 1 MiB (default: they are only counted)")
 	f.BoolVar(&opts.stay, "stay", false, "go on after the end of the input, until interrupted")
@@ -159,6 +163,12 @@ func (a *agent) complete(cfg *client.Config, log *slog.Logger) error {
 	cfg.Answer, cfg.Lengthen = answer, true
 	cfg.Port, cfg.MSRPPort = uint16(a.opts.port), uint16(a.opts.msrpPort)
 	cfg.Capabilities, cfg.AcceptTypes = a.opts.capabilities, a.opts.acceptTypes
+	if cfg.Notices, err = readNotices("notices", a.opts.notices); err != nil {
+		return err
+	}
+	if _, err = a.opts.envelope.envelope(); err != nil {
+		return err
+	}
 	cfg.Save = a.opts.save
 	if info, err := os.Stat(cfg.Save); cfg.Save != "" && (err != nil || !info.IsDir()) {
 		return usage("make it, or name another", "--save %s is no folder", cfg.Save)

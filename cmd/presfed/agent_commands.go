@@ -42,6 +42,8 @@ func agentCommands() []agentCommand {
 		{"im", "TARGET TEXT", "send in a session, a new one if there is none", 2, (*agent).im},
 		{"page", "TARGET TEXT", "send one MESSAGE", 2, (*agent).page},
 		{"reply", "TEXT", "send in the session that spoke last; answers one that rings", 1, (*agent).reply},
+		{"composing", "TARGET", "say that a message for that user is being written", 1, (*agent).composing},
+		{"displayed", "TARGET", "tell that user, who asked, that it was read", 1, (*agent).displayed},
 		{"send-file", "TARGET PATH", "send a file in a session", 2, (*agent).sendFile},
 		{"bye", "TARGET", "end the session with that user", 1, (*agent).bye},
 		{"wait", "EVENT [KEY=VALUE...] [TIMEOUT]", "go on when that happens", 1, (*agent).wait},
@@ -275,15 +277,19 @@ func (a *agent) session(target string) *client.Session {
 }
 
 func (a *agent) im(ctx context.Context, args []string) error {
-	if s := a.session(args[0]); s != nil && (s.Established() || s.Calling()) {
-		return s.Send(ctx, args[1])
+	s := a.session(args[0])
+	if s != nil && (s.Established() || s.Calling()) {
+		return a.say(ctx, s, args[1])
 	}
-	_, err := a.device.IM(ctx, args[0], args[1])
-	return err
-}
-
-func (a *agent) page(ctx context.Context, args []string) error {
-	return a.device.Page(ctx, args[0], "text/plain", []byte(args[1]))
+	envelope, err := a.opts.envelope.envelope()
+	if err != nil || !envelope.Needed() {
+		_, err = a.device.IM(ctx, args[0], args[1])
+		return err
+	}
+	if s, err = a.device.IM(ctx, args[0], ""); err != nil { // whether the peer takes it is known then
+		return err
+	}
+	return a.say(ctx, s, args[1])
 }
 
 func (a *agent) reply(ctx context.Context, args []string) error {
@@ -299,7 +305,7 @@ func (a *agent) reply(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	return s.Send(ctx, args[0])
+	return a.say(ctx, s, args[0])
 }
 
 func (a *agent) sendFile(ctx context.Context, args []string) error {

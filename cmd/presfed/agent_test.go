@@ -160,11 +160,12 @@ func TestAgentsTalkEarly(t *testing.T) {
 	bob.quit()
 }
 
-// TestAgentsMeet: two users of one server.
-func TestAgentsMeet(t *testing.T) {
+// oneServer serves alice and bob, believing everybody, until the test ends.
+func oneServer(t *testing.T) (s *server.Server, at, directory string) {
+	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "directory")
-	d, err := db.Open(t.Context(), path, db.Options{Create: true, Domain: db.Domain{Name: "example.com"}})
+	d, err := db.Open(t.Context(), path, db.Options{Create: true, Domain: db.Domain{Name: "example.com", Default: db.Allow}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +181,7 @@ func TestAgentsMeet(t *testing.T) {
 		must(d.AddUser(t.Context(), db.User{AOR: user}))
 		must(d.Assign(t.Context(), user, routing.Place{Model: routing.Partitioned, Servers: []string{"server-a"}}))
 	}
-	s, err := server.New(t.Context(), server.Config{
+	s, err = server.New(t.Context(), server.Config{
 		Name: "server-a", Directory: path, State: filepath.Join(dir, "state"), NoAuth: true,
 		Listen: []server.Listen{{Transport: "TCP", Addr: netip.MustParseAddrPort("127.0.0.1:0")}},
 	})
@@ -188,9 +189,13 @@ func TestAgentsMeet(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	defer func() { cancel(); <-done; s.Close() }()
+	t.Cleanup(func() { cancel(); <-done; s.Close() })
+	return s, "tcp:" + s.Addr("TCP").String(), path
+}
 
-	at := "tcp:" + s.Addr("TCP").String()
+// TestAgentsMeet: two users of one server.
+func TestAgentsMeet(t *testing.T) {
+	s, at, path := oneServer(t)
 	bob := drive(t, "bob-pc", "--server", at, "--answer", "auto", "--directory", path)
 	bob.until("registered")
 	bob.until("ready")

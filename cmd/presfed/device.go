@@ -27,6 +27,7 @@ type deviceOptions struct {
 	bind         string
 	authority    string
 	timeout      time.Duration
+	capabilities string   // of the registered Contact; empty: a device for messages
 	headers      []string // of those that make single requests
 	dryRun       bool
 	secureMedia  bool // of those that have sessions
@@ -89,7 +90,9 @@ func (o deviceOptions) config(con *console, name string) (cfg client.Config, rel
 	if err != nil {
 		return cfg, nil, usage("an IP address such as 127.0.0.1", "--bind %q is no address", o.bind)
 	}
-	cfg = client.Config{Name: name, User: o.user, Server: o.server, Bind: bind, Agent: "presfed", SecureMedia: o.secureMedia}
+	cfg = client.Config{
+		Name: name, User: o.user, Server: o.server, Bind: bind, Agent: "presfed", Capabilities: o.capabilities, SecureMedia: o.secureMedia,
+	}
 	for _, text := range o.headers {
 		h, err := client.ParseHeader(text)
 		if err != nil {
@@ -200,10 +203,16 @@ func eventLine(w io.Writer, e client.Event) error {
 	add("from", e.From)
 	add("peer", e.Peer)
 	add("via", e.Via)
+	add("notice", string(e.Notice))
+	add("message_id", e.MessageID)
+	add("notify", joined(e.Notify))
 	if e.Code != 0 {
 		add("code", fmt.Sprint(e.Code))
 	}
 	add("file", e.File)
+	if e.Subject != "" {
+		fmt.Fprintf(&b, " subject=%q", e.Subject)
+	}
 	if e.Text == "" && e.Size > 0 {
 		add("size", fmt.Sprint(e.Size))
 	}

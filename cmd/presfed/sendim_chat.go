@@ -12,7 +12,7 @@ import (
 
 // chat sends a line after the other, until /bye, the end of the input, or the
 // session's. The dialog is ended also when we were interrupted.
-func chat(ctx context.Context, opts sendIMOptions, session *client.Session) error {
+func chat(ctx context.Context, opts sendIMOptions, envelope client.Envelope, session *client.Session) error {
 	lines := make(chan string)
 	over := make(chan error, 1)
 	go func() { // ends with the input, or with the process
@@ -32,6 +32,13 @@ func chat(ctx context.Context, opts sendIMOptions, session *client.Session) erro
 		defer cancel()
 		return errors.Join(err, session.Close(last))
 	}
+	say := func(ctx context.Context, s *client.Session, line string) (err error) {
+		if !envelope.Needed() {
+			return s.Send(ctx, line)
+		}
+		_, err = s.SendWrapped(ctx, opts.contentType, []byte(line), envelope)
+		return err
+	}
 	for {
 		select {
 		case line := <-lines:
@@ -42,7 +49,7 @@ func chat(ctx context.Context, opts sendIMOptions, session *client.Session) erro
 				return bye(nil)
 			}
 			limited, cancel := context.WithTimeout(ctx, opts.device.timeout)
-			err := session.Send(limited, line)
+			err := say(limited, session, line)
 			cancel()
 			if err != nil {
 				return bye(err)
