@@ -22,7 +22,7 @@ import (
 func (s *Server) startLists() {
 	s.lists = eventlist.New(eventlist.Config{
 		Name: presence.Name, Lanes: &s.lanes, Members: s.buddies, Subscribe: s.watchFor,
-		Wait: s.cfg.FirstNotify, Grace: s.cfg.ShareGrace, Host: s.self.Identity, Clock: s.cfg.Clock, Log: s.log,
+		Wait: s.cfg.FirstNotify, Grace: s.cfg.ShareGrace, Most: s.cfg.Limits.Buddies, Host: s.self.Identity, Clock: s.cfg.Clock, Log: s.log,
 	})
 }
 

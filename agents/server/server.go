@@ -84,6 +84,7 @@ type Config struct {
 	// WatchersEvery is the least time between two NOTIFYs about a user's watchers that
 	// changes bring one device; 0: 5 seconds (RFC 3857 section 4.10).
 	WatchersEvery time.Duration
+	Limits        Limits
 	// NoAuth believes every client's From. Only for a bed on loopback addresses:
 	// anything else is an error.
 	NoAuth bool
@@ -198,13 +199,13 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 		return s, err
 	}
 	s.registrar = registrar.New(registrar.Config{
-		Store: s.store, Clock: cfg.Clock, Log: s.log,
+		Store: s.store, Clock: cfg.Clock, Log: s.log, Contacts: cfg.Limits.Contacts,
 		Ours: s.ours, Changed: s.devicesBack, Supported: rlmi.Extension,
 	}, snapshot.Bindings)
 	endpoint := sip.Config{
 		Name: cfg.Name, Host: s.self.Identity, ServerTLS: cfg.ServerTLS, ClientTLS: cfg.ClientTLS,
 		Handler: (*handler)(s), Tap: s.cfg.Tap, Clock: cfg.Clock, Log: s.log, KeepAlive: cfg.KeepAlive, PathMTU: cfg.PathMTU,
-		Limits: sip.Limits{ConnectTimeout: max(0, 2*cfg.KeepAlive)},
+		Limits: cfg.Limits.endpoint(max(0, 2*cfg.KeepAlive)),
 	}
 	for _, l := range cfg.Listen {
 		endpoint.Listen = append(endpoint.Listen, sip.Listen{Transport: l.Transport, Addr: l.Addr})
@@ -216,7 +217,8 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 		return s, err
 	}
 	if s.proxy, err = proxy.New(proxy.Config{
-		Endpoint: s.endpoint, Resolve: s.hops, Own: s.own, RecordRoute: s.recordRoute, Live: s.live, Screen: im.Screen, Realm: s.domain.Realm, Key: key, Clock: cfg.Clock, Log: s.log,
+		Endpoint: s.endpoint, Resolve: s.hops, Own: s.own, RecordRoute: s.recordRoute, Live: s.live, Screen: im.Screen, Realm: s.domain.Realm, Key: key, Invites: cfg.Limits.Invites,
+		Clock: cfg.Clock, Log: s.log,
 	}); err != nil {
 		return s, err
 	}

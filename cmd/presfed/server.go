@@ -36,6 +36,7 @@ type serverOptions struct {
 	retry      time.Duration
 	keepAlive  time.Duration
 	sharing    sharingOptions
+	limits     limitOptions
 	synced     bool
 	withInput  bool
 	admin      string
@@ -84,6 +85,7 @@ flags go before the environment, the environment before the file.
 	f.DurationVar(&opts.retry, "peer-retry", 5*time.Second, "how often a peer that cannot be reached is tried again")
 	f.DurationVar(&opts.keepAlive, "keep-alive", 5*time.Second, "how long another server may be silent before it is pinged; a dead link is noticed within three times that")
 	opts.sharing.flags(f)
+	opts.limits.flags(f)
 	f.BoolVar(&opts.synced, "synchronised", false, "keep a copy of the directory that follows it, instead of asking it")
 	f.StringVar(&opts.admin, "admin", "", "loopback `address:port` for /metrics (Prometheus) and /healthz by HTTP")
 	f.BoolVar(&opts.profile, "pprof", false, "profiles at /debug/pprof/ of --admin")
@@ -113,6 +115,9 @@ func runServer(ctx context.Context, opts serverOptions) error {
 		return usage("as in --path-mtu 1500", "--path-mtu %d: want 1300 to 65535", opts.pathMTU)
 	}
 	if err = opts.sharing.configure(&cfg); err != nil {
+		return err
+	}
+	if err = opts.limits.configure(&cfg); err != nil {
 		return err
 	}
 	if cfg.Log, err = newLogger(opts.con, opts.logLevel); err != nil {

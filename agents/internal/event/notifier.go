@@ -2,6 +2,7 @@ package event
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"presfed/agents/internal/clock"
+	"presfed/agents/internal/message"
 	"presfed/agents/internal/sip"
 	"presfed/db/state"
 )
@@ -37,8 +39,8 @@ type NotifierConfig struct {
 	Log         *slog.Logger
 }
 
-// Limits bound what watchers can make a Notifier hold; past them 503. Zero
-// fields: 200000, 50000, 1000, 1000.
+// Limits bound what watchers can make a Notifier hold; past them 503, and 480 past
+// one watcher's own. Zero fields: 200000, 50000, 1000, 1000.
 type Limits struct {
 	Subscriptions int // in all
 	Resource      int // to one resource
@@ -150,8 +152,15 @@ func (n *Notifier) add(s *Subscription) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	l := n.cfg.Limits
-	if len(n.dialogs) >= l.Subscriptions || len(n.resources[s.rec.Resource]) >= l.Resource || n.watchers[s.rec.Watcher] >= l.Watcher {
-		return &Refusal{Status: 503, Fields: []state.Field{{Name: "Retry-After", Value: Seconds(n.cfg.Retry)}}}
+	retry := state.Field{Name: "Retry-After", Value: Seconds(n.cfg.Retry)}
+	if n.watchers[s.rec.Watcher] >= l.Watcher {
+		// Not 403, which a server that subscribes in her name would take for the
+		// presentity's word, and not 503: others are served as ever.
+		why := fmt.Sprintf("more than %d subscriptions of one watcher", l.Watcher)
+		return &Refusal{Status: 480, Reason: "Too many subscriptions", Fields: []state.Field{retry, {Name: "Warning", Value: message.Warning(why)}}}
+	}
+	if len(n.dialogs) >= l.Subscriptions || len(n.resources[s.rec.Resource]) >= l.Resource {
+		return &Refusal{Status: 503, Fields: []state.Field{retry}}
 	}
 	n.index(s)
 	return nil

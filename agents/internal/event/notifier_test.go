@@ -336,7 +336,7 @@ func TestLimits(t *testing.T) {
 	bob := newUA(t, loopback, nil)
 	for i, name := range []string{"a", "b", "c"} {
 		res := bob.call(s.addr(), bob.subscribe(name, 1)...)
-		if (res.StatusCode == 503) != (i == 2) || i == 2 && message.Get(res, "Retry-After") == "" {
+		if (res.StatusCode == 480) != (i == 2) || i == 2 && message.Get(res, "Retry-After") == "" {
 			t.Errorf("subscription %d: %s", i, message.Bytes(res))
 		}
 	}

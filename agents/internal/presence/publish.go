@@ -106,7 +106,8 @@ func (p *Presence) store(who *presentity, old, next *publication, lasts time.Dur
 		return true, nil
 	}
 	if old == nil && len(who.publications) >= p.cfg.Most {
-		return false, &event.Refusal{Status: 503, Reason: "Too many publications", Fields: []state.Field{{Name: "Retry-After", Value: event.Seconds(p.cfg.Min)}}}
+		return false, &event.Refusal{Status: 403, Reason: "Too many publications", Fields: []state.Field{
+			{Name: "Warning", Value: message.Warning(fmt.Sprintf("more than %d publications; remove one, or refresh it by its entity-tag", p.cfg.Most))}}}
 	}
 	var made *views
 	if body {

@@ -86,7 +86,7 @@ func TestQuestionsOfPublish(t *testing.T) {
 		}
 	}
 	d.published(good, "Content-Type: Application/PIDF+XML; charset=\"UTF-8\"", "Content-Encoding: identity")
-	if res := d.publish(good); res.StatusCode != 503 || !message.Has(res, "Retry-After") {
+	if res := d.publish(good); res.StatusCode != 403 || !message.Has(res, "Warning") {
 		t.Errorf("one too many: %s", message.Bytes(res))
 	}
 	etag = d.published("", "SIP-If-Match: "+etag) // it has been left alone by all that

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,9 +54,12 @@ func (p *Proxy) Begin(tx *sip.ServerTx, origin Origin) *Request {
 		return nil
 	}
 	if req.Method == message.INVITE {
-		p.mu.Lock()
-		p.invites[tx] = r
-		p.mu.Unlock()
+		if !p.keep(tx, r) {
+			res := message.NewResponse(req, 403, "Too many calls", sip.NewTag())
+			message.Add(res, "Warning", message.Warning(fmt.Sprintf("more than %d INVITEs under way; cancel one, or wait for its answer", p.cfg.Invites)))
+			p.respond(tx, res)
+			return nil
+		}
 		tx.OnEnd(func(error) { p.forget(tx) })
 		// Section 16.2: a fork may take its time, the client must not retransmit.
 		p.respond(tx, message.NewResponse(req, 100, "", ""))
@@ -63,9 +67,28 @@ func (p *Proxy) Begin(tx *sip.ServerTx, origin Origin) *Request {
 	return r
 }
 
+// keep remembers an INVITE, unless its user has too many already.
+func (p *Proxy) keep(tx *sip.ServerTx, r *Request) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.sender != (userHash{}) {
+		if p.callers[r.sender] >= p.cfg.Invites {
+			return false
+		}
+		p.callers[r.sender]++
+	}
+	p.invites[tx] = r
+	return true
+}
+
 func (p *Proxy) forget(tx *sip.ServerTx) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if r := p.invites[tx]; r != nil && r.sender != (userHash{}) {
+		if p.callers[r.sender]--; p.callers[r.sender] == 0 {
+			delete(p.callers, r.sender)
+		}
+	}
 	delete(p.invites, tx)
 }
 

@@ -7,6 +7,7 @@
 package proxy
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"log/slog"
@@ -49,8 +50,10 @@ type Config struct {
 	// TimerC is how long an INVITE may ring (section 16.6 step 11); 0: 3 minutes
 	// and some.
 	TimerC time.Duration
-	Clock  clock.Clock  // nil: the system's
-	Log    *slog.Logger // nil: none
+	// Invites is how many INVITEs one client's user may have under way; 0: 100.
+	Invites int
+	Clock   clock.Clock  // nil: the system's
+	Log     *slog.Logger // nil: none
 }
 
 // Proxy forwards requests. Its methods may be called at the same time.
@@ -65,6 +68,7 @@ type Proxy struct {
 
 	mu      sync.Mutex
 	invites map[*sip.ServerTx]*Request // those a CANCEL may be for
+	callers map[userHash]int           // how many of them a client's user has
 }
 
 // defaultTimerC is what section 16.6 step 11 asks for: more than 3 minutes.
@@ -75,13 +79,14 @@ func New(cfg Config) (*Proxy, error) {
 	if cfg.Endpoint == nil || cfg.Resolve == nil || cfg.Own == nil || cfg.RecordRoute == nil {
 		return nil, errors.New("proxy: endpoint, resolver, own names and Record-Route are needed")
 	}
-	p := &Proxy{cfg: cfg, clock: cfg.Clock, log: cfg.Log, invites: map[*sip.ServerTx]*Request{}}
+	p := &Proxy{cfg: cfg, clock: cfg.Clock, log: cfg.Log, invites: map[*sip.ServerTx]*Request{}, callers: map[userHash]int{}}
 	if p.clock == nil {
 		p.clock = clock.System
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
+	p.cfg.Invites = cmp.Or(p.cfg.Invites, 100)
 	if p.cfg.TimerC == 0 {
 		p.cfg.TimerC = defaultTimerC
 	}
