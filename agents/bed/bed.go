@@ -151,7 +151,7 @@ func (b *Bed) startServer(ctx context.Context, at Server) error {
 			{Transport: "TCP", Addr: b.options.addr(at.At, portSIP)},
 			{Transport: "TLS", Addr: b.ground.links[at.Name]},
 		},
-		ServerTLS: creds.Config(), ClientTLS: creds.Config(), Clock: b.options.Clock,
+		Algorithms: strings.Join(b.options.Topology.Digest, ","), ServerTLS: creds.Config(), ClientTLS: creds.Config(), Clock: b.options.Clock,
 		ShareLinger: b.options.ShareLinger, Log: b.options.Log.With("participant", at.Name), Tap: b.recorder.tap,
 	})
 	if err != nil {

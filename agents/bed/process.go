@@ -87,6 +87,9 @@ func (p *Processes) serverArguments(s Server) []string {
 	if p.options.Synchronised {
 		arguments = append(arguments, "--synchronised")
 	}
+	if digest := p.options.Topology.Digest; len(digest) > 0 {
+		arguments = append(arguments, "--digest-algorithms", strings.Join(digest, ","))
+	}
 	if !p.detached {
 		arguments = append(arguments, "--end-with-input")
 	}

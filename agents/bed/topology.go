@@ -27,6 +27,9 @@ type Topology struct {
 	Servers []Server `yaml:"servers"`
 	Users   []User   `yaml:"users"`
 	Devices []Device `yaml:"devices,omitempty"`
+	// Digest is the order of digest algorithms in the servers' challenges; empty: theirs.
+	// Some devices give up on a challenge that has more than MD5.
+	Digest []string `yaml:"digest,omitempty"`
 }
 
 // Server is one that federates.

@@ -6,39 +6,24 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"presfed/agents/internal/built"
 )
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(folder)
+		built.Remove()
 		os.Exit(code)
 	}))
 }
 
-// folder is where the built program is; "" as long as none is.
-var folder string
-
-// program is the built one, without the race detector, which the tests may have.
-var program = sync.OnceValues(func() (string, error) {
-	var err error
-	if folder, err = os.MkdirTemp("", "presfed-"); err != nil {
-		return "", err
-	}
-	binary := filepath.Join(folder, "presfed")
-	out, err := exec.Command("go", "build", "-o", binary, "presfed/cmd/presfed").CombinedOutput()
-	if err != nil {
-		os.Stderr.Write(out)
-	}
-	return binary, err
-})
+var program = built.Program
 
 // process is a server that runs.
 type process struct {

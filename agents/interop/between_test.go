@@ -1,0 +1,24 @@
+package interop
+
+import "testing"
+
+// TestLinphoneAndBaresip: two programs that share no code, neither with us, each on
+// a server of its own.
+func TestLinphoneAndBaresip(t *testing.T) {
+	need(t, "linphonec", "linphone-cli")
+	need(t, "baresip", "baresip-core")
+	t.Parallel()
+	s := newServers(t)
+	alice := linphone(t, s, "alice", "udp", "bob")
+	bob := baresip(t, s, "bob", "tcp", "alice")
+	bob.do("presence_online", "")
+	alice.await(`Friend "bob"`, "is Online")
+	bob.awaitContact("alice", "Online")
+	alice.tell("chat sip:bob@example.com hello baresip")
+	bob.takes("hello baresip")
+	bob.do("message", "hello linphone")
+	alice.await("Message received from sip:bob@example.com", "hello linphone")
+	alice.tell("quit")
+	alice.end()
+	bob.awaitContact("alice", "Offline")
+}
