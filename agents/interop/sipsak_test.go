@@ -36,11 +36,19 @@ func TestSipsak(t *testing.T) {
 		peer.await(`"type":"im"`, "alice@example.com", "who is there")
 		matrix.saw(row, sends, "yes")
 
-		x.do("PUBLISH sip:alice@example.com", "alice", `<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:alice@example.com"><tuple id="s"><status><basic>open</basic></status></tuple></presence>`,
+		published := x.do("PUBLISH sip:alice@example.com", "alice", `<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:alice@example.com"><tuple id="s"><status><basic>open</basic></status></tuple></presence>`,
 			"Event: presence", "Expires: 600", "Content-Type: application/pidf+xml")
 		peer.await(`"type":"presence"`, "alice@example.com", `"basic":"open"`)
 		matrix.saw(row, publishes, "yes")
-		for _, column := range []string{unpublish, watches, receives} {
+		_, after, ok := strings.Cut(published, "SIP-ETag: ")
+		if !ok {
+			t.Fatalf("no entity-tag in\n%s", published)
+		}
+		etag, _, _ := strings.Cut(after, "\r")
+		x.do("PUBLISH sip:alice@example.com", "alice", "", "Event: presence", "Expires: 0", "SIP-If-Match: "+etag)
+		peer.await(`"type":"presence"`, "alice@example.com", `"basic":"closed"`)
+		matrix.saw(row, unpublish, "yes")
+		for _, column := range []string{watches, receives} {
 			matrix.saw(row, column, cannot)
 		}
 	})
@@ -54,8 +62,8 @@ type sipsak struct {
 	sent      int
 }
 
-// do has it send a request, with digest, that must be agreed to.
-func (x *sipsak) do(start, to, body string, fields ...string) {
+// do has it send a request, with digest, that must be agreed to: what it shows of that.
+func (x *sipsak) do(start, to, body string, fields ...string) string {
 	x.t.Helper()
 	x.sent++
 	method, _, _ := strings.Cut(start, " ")
@@ -68,4 +76,5 @@ func (x *sipsak) do(start, to, body string, fields ...string) {
 	if code != 0 || !strings.Contains(out, " 200 OK") {
 		x.t.Fatalf("sipsak %s: exit code %d\n%s", method, code, out)
 	}
+	return out
 }
