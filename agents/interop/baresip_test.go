@@ -22,7 +22,7 @@ func TestBaresip(t *testing.T) {
 		phone := baresip(t, s, "alice", transport, other)
 		phone.awaitContact(other, "Online")
 		matrix.saw(row, watches, "yes")
-		phone.do("presence_online", "")
+		phone.online()
 		peer.await(`"type":"presence"`, "alice@example.com", `"basic":"open"`)
 		matrix.saw(row, publishes, "yes")
 
@@ -146,6 +146,14 @@ func (p *baresipPhone) do(command, params string) string {
 		}
 		return answer.Data
 	}
+}
+
+// online publishes. What it publishes by itself must be answered before: it would
+// publish anew otherwise, and forget the first one.
+func (p *baresipPhone) online() {
+	p.t.Helper()
+	p.await("SIP-ETag:")
+	p.do("presence_online", "")
 }
 
 // takes waits until it has read a MESSAGE and agreed to it, by its own trace: without

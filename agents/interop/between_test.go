@@ -11,7 +11,7 @@ func TestLinphoneAndBaresip(t *testing.T) {
 	s := newServers(t)
 	alice := linphone(t, s, "alice", "udp", "bob")
 	bob := baresip(t, s, "bob", "tcp", "alice")
-	bob.do("presence_online", "")
+	bob.online()
 	alice.await(`Friend "bob"`, "is Online")
 	bob.awaitContact("alice", "Online")
 	alice.tell("chat sip:bob@example.com hello baresip")
