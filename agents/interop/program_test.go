@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -35,6 +36,8 @@ func run(t *testing.T, name string, environment []string, args ...string) *runni
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Env = append(cmd.Environ(), environment...)
 	cmd.Stdout, cmd.Stderr = r, r
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with its children, which some have
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	var err error
 	if r.stdin, err = cmd.StdinPipe(); err != nil {
@@ -48,7 +51,7 @@ func run(t *testing.T, name string, environment []string, args ...string) *runni
 		close(r.ended)
 	}()
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		<-r.ended
 		if t.Failed() {
 			t.Logf("%s said:\n%s", name, r.all())
