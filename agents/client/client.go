@@ -104,6 +104,7 @@ type Client struct {
 	registration *kept                   // nil: not kept
 	published    *published
 	lists        bool   // the server has lists of resources
+	winfo        bool   // the server tells who watches the user
 	registerID   string // Call-ID of every REGISTER (RFC 3261 section 10.2)
 
 	notices notices

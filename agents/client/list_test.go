@@ -144,22 +144,35 @@ func TestNoList(t *testing.T) {
 	}
 }
 
-func TestWhetherThereAreLists(t *testing.T) {
+// TestWhatAServerSaysItHas: a device asks for lists and for its user's watchers only
+// where the answer to its REGISTER says that there are any.
+func TestWhatAServerSaysItHas(t *testing.T) {
 	f := newFar(t)
 	d := newDevice(t, "alice", f.at(), nil)
-	for _, supported := range []string{"", "path, eventlist", ""} {
+	for _, says := range []struct{ supported, allowEvents string }{
+		{"", ""}, {"path, eventlist", "presence"}, {"path", "presence, presence.winfo"}, {"eventlist", "presence.winfo"}, {"", ""},
+	} {
 		done := make(chan error, 1)
 		go func() {
 			_, err := d.Register(context.Background(), time.Hour)
 			done <- err
 		}()
-		var fields []string
-		if supported != "" {
-			fields = []string{"Supported", supported}
+		fields := []string{"Expires", "3600"}
+		if says.supported != "" {
+			fields = append(fields, "Supported", says.supported)
 		}
-		f.answer(f.asked("REGISTER"), 200, "r", "", append(fields, "Expires", "3600")...)
-		if err := <-done; err != nil || d.HasLists() != (supported != "") {
-			t.Errorf("%q: %v, %v", supported, d.HasLists(), err)
+		if says.allowEvents != "" {
+			fields = append(fields, "Allow-Events", says.allowEvents)
+		}
+		f.answer(f.asked("REGISTER"), 200, "r", "", fields...)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if has := strings.Contains(says.supported, "eventlist"); d.HasLists() != has {
+			t.Errorf("%q: lists: %v, want %v", says, d.HasLists(), has)
+		}
+		if has := strings.Contains(says.allowEvents, "winfo"); d.HasWatchers() != has {
+			t.Errorf("%q: watchers: %v, want %v", says, d.HasWatchers(), has)
 		}
 	}
 }

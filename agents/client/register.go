@@ -39,6 +39,7 @@ func (c *Client) register(ctx context.Context, expires time.Duration, lengthen b
 	granted = c.grantedTo(res, expires)
 	c.mu.Lock()
 	c.lists = message.HasToken(res, "Supported", rlmi.Extension)
+	c.winfo = message.HasToken(res, "Allow-Events", WatchersEvent)
 	c.mu.Unlock()
 	c.emit(Event{Type: "registered", AOR: c.AOR(), Expires: int(granted / time.Second)})
 	return granted, nil

@@ -18,6 +18,15 @@ type Watcher struct {
 	Reason string `json:"reason"`         // what brought her there: subscribe, approved, timeout, ...
 }
 
+// HasWatchers says whether the server said, when this device last registered, that
+// it tells who watches the user. One that says nothing is not asked: a presence server
+// of Debian's Kamailio 5.6 that keeps no database dies of such a SUBSCRIBE.
+func (c *Client) HasWatchers() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.winfo
+}
+
 // ofWatchers says that it is one to watcher information.
 func (s *Subscription) ofWatchers() bool { return s.opts.ofWatchers() }
 

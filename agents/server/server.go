@@ -201,6 +201,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 	s.registrar = registrar.New(registrar.Config{
 		Store: s.store, Clock: cfg.Clock, Log: s.log, Contacts: cfg.Limits.Contacts,
 		Ours: s.ours, Changed: s.devicesBack, Supported: rlmi.Extension,
+		AllowEvents: func() string { return s.notifier.AllowEvents() },
 	}, snapshot.Bindings)
 	endpoint := sip.Config{
 		Name: cfg.Name, Host: s.self.Identity, ServerTLS: cfg.ServerTLS, ClientTLS: cfg.ClientTLS,

@@ -257,7 +257,7 @@ func (a *agent) login(ctx context.Context) error {
 	if a.opts.buddies && a.device.HasLists() {
 		a.follow(ctx, a.device.BuddyList(), client.SubscribeOptions{Expires: a.opts.expires, List: true})
 	}
-	if a.opts.watchers {
+	if a.opts.watchers && a.device.HasWatchers() {
 		a.follow(ctx, a.device.AOR(), client.SubscribeOptions{Expires: a.opts.expires, Event: client.WatchersEvent})
 	}
 	return nil

@@ -166,6 +166,9 @@ func (r *Registrar) accept(tx *sip.ServerTx, aor string) {
 	if r.cfg.Supported != "" {
 		message.Add(res, "Supported", r.cfg.Supported)
 	}
+	if r.cfg.AllowEvents != nil {
+		message.Add(res, "Allow-Events", r.cfg.AllowEvents())
+	}
 	message.Add(res, "Date", now.UTC().Format("Mon, 02 Jan 2006 15:04:05")+" GMT")
 	tx.Respond(res)
 }

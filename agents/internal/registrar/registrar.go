@@ -42,7 +42,10 @@ type Config struct {
 	// Supported are option tags that the server has beside registration: clients
 	// learn of them as they log in (RFC 3261 section 20.37).
 	Supported string
-	Log       *slog.Logger
+	// AllowEvents, if not nil, is the value of Allow-Events: the event packages that
+	// the domain serves clients with (RFC 6665 section 8.2.2).
+	AllowEvents func() string
+	Log         *slog.Logger
 }
 
 // Binding is one contact of a user.
