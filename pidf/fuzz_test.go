@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
@@ -31,7 +32,11 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(head + `<x:a xmlns:x="urn:x" x:b="x:c">x:d<x:e xmlns:x="urn:y"/></x:a><dm:person id="p" xmlns:y="u" y:z="1"/>` + tail))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		start := time.Now()
+		before := allocated()
 		d, err := Parse(data, Limits{})
+		if spent := allocated() - before; spent > 2<<20+400*uint64(len(data)) {
+			t.Fatalf("%d bytes took %d bytes of memory", len(data), spent)
+		}
 		if err != nil {
 			return
 		}
@@ -65,6 +70,13 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%d bytes took %v", len(data), took)
 		}
 	})
+}
+
+// allocated is how much memory has been asked for so far.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
 }
 
 // Documents of the largest size, each made to be as slow as it can be.

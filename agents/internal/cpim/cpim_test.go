@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"presfed/agents/internal/bounded"
 	"presfed/agents/internal/cpim"
 )
 
@@ -231,7 +232,9 @@ func FuzzMessage(f *testing.F) {
 	f.Add([]byte(linphone))
 	f.Add([]byte("a.b:;c=d;e=\"f \\\" ; g\" h\n\nContent-Type: x\n y\n\nz"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		m, err := cpim.Parse(raw)
+		var m *cpim.Message
+		var err error
+		bounded.Read(t, len(raw), func() { m, err = cpim.Parse(raw) })
 		if err != nil {
 			return
 		}

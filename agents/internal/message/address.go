@@ -1,10 +1,6 @@
 package message
 
-import (
-	"strings"
-
-	sipgo "github.com/emiago/sipgo/sip"
-)
+import "strings"
 
 // Param is a header parameter; Value is as it stands, quotes included.
 type Param struct{ Name, Value string }
@@ -216,65 +212,3 @@ func Addresses(m Message, name string) ([]Address, error) {
 	}
 	return out, nil
 }
-
-// ParseURI reads a URI and refuses what RFC 3261 section 25 does not allow in
-// one: spaces, control bytes, brackets, an empty host, a port out of range.
-func ParseURI(s string) (URI, error) {
-	var uri URI
-	bad := func(what string) (URI, error) {
-		return URI{}, &ParseError{Status: 400, Where: "URI", What: what + " in " + quoteClip(s)}
-	}
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c <= ' ' || c >= 0x7f || c == '<' || c == '>' || c == '"' {
-			return bad("a character that must be escaped")
-		}
-	}
-	if s == "*" {
-		return URI{Host: "*", Wildcard: true}, nil
-	}
-	scheme, rest, ok := strings.Cut(s, ":")
-	scheme = strings.ToLower(scheme)
-	if !ok || !isScheme(scheme) {
-		return bad("no scheme")
-	}
-	read := "x" // sipgo takes no scheme with digits or dots
-	if scheme == "sip" || scheme == "sips" {
-		read = scheme
-	}
-	if err := sipgo.ParseUri(read+":"+rest, &uri); err != nil || uri.Wildcard {
-		return bad("no URI of that scheme")
-	}
-	uri.Scheme = scheme
-	if uri.Scheme == "sip" || uri.Scheme == "sips" {
-		if uri.Host == "" || uri.HierarhicalSlashes {
-			return bad("no host")
-		}
-		if uri.User == "" && strings.ContainsRune(s, '@') {
-			return bad("an empty user")
-		}
-		if uri.Port < 0 || uri.Port > 65535 {
-			return bad("a port out of range")
-		}
-	}
-	return uri, nil
-}
-
-// isScheme is RFC 3986 section 3.1, in lower case.
-func isScheme(s string) bool {
-	return s != "" && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == ""
-}
-
-// URIParam reads a URI parameter; names compare without case, and what is escaped
-// is what it stands for (RFC 3261 section 19.1.4).
-func URIParam(u URI, name string) (value string, ok bool) {
-	for _, kv := range u.UriParams {
-		if strings.EqualFold(Unescape(kv.K), name) {
-			return Unescape(kv.V), true
-		}
-	}
-	return "", false
-}
-
-// AOR is the address of record of u: sip:user@host, host in lower case,
-// without port and parameters (RFC 3261 section 10.3 step 5).
-func AOR(u URI) string { return "sip:" + Unescape(u.User) + "@" + strings.ToLower(u.Host) }

@@ -169,25 +169,6 @@ func TestURI(t *testing.T) {
 	}
 }
 
-func FuzzParse(f *testing.F) {
-	f.Add([]byte(invite))
-	f.Add([]byte("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9\r\nFrom: <sip:a@b>;tag=1\r\nTo: sip:c@d\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n"))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		m, err := Parse(raw, DefaultLimits)
-		if err != nil {
-			return
-		}
-		once := Bytes(m)
-		again, err := Parse(once, Limits{HeaderBytes: 1 << 20, Headers: 1 << 10, BodyBytes: 1 << 20})
-		if err != nil {
-			t.Fatalf("what we wrote is refused: %v\n%q", err, once)
-		}
-		if string(Bytes(again)) != string(once) {
-			t.Fatalf("read and written again it differs:\n%q\n%q", once, Bytes(again))
-		}
-	})
-}
-
 func BenchmarkParse(b *testing.B) {
 	raw := []byte(invite)
 	b.ReportAllocs()

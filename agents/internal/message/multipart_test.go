@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"presfed/agents/internal/bounded"
 )
 
 func lines(s ...string) []byte { return []byte(strings.Join(s, "\r\n")) }
@@ -125,7 +127,9 @@ func FuzzParts(f *testing.F) {
 	f.Add("multipart/mixed;boundary=b", lines("--b", "", "x", "--b", "A: b", " c", "", "", "--b--"))
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
 		limits := PartLimits{Parts: 4, Headers: 4, Bytes: 64}
-		parts, err := ParseParts(contentType, body, limits)
+		var parts []Part
+		var err error
+		bounded.Read(t, len(contentType)+len(body), func() { parts, err = ParseParts(contentType, body, limits) })
 		if err != nil {
 			var refused *ParseError
 			if !errors.As(err, &refused) {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"presfed/agents/internal/bounded"
 )
 
 // crlf turns a frame written as a Go text into wire form.
@@ -292,7 +294,9 @@ func FuzzReaderSplits(f *testing.F) {
 	f.Add([]byte("MSRP abcd SEND\r\nX\r\n\r\n-------abcd$\r\n"+stream), []byte{1, 2})
 	f.Fuzz(func(t *testing.T, data, pattern []byte) {
 		l := Limits{Head: 512, Headers: 8, Chunk: 1000}
-		whole, err := readAll(bytes.NewReader(data), l)
+		var whole []event
+		var err error
+		bounded.Read(t, len(data), func() { whole, err = readAll(bytes.NewReader(data), l) })
 		parts, perr := readAll(&splitReader{data: data, pattern: pattern}, l)
 		if d := cmp.Diff(whole, parts); d != "" {
 			t.Fatalf("the cut matters:\n%s", d)

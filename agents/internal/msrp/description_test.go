@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"presfed/agents/internal/bounded"
 )
 
 // The call flows draft, 4.2.2.3 F2: no session name, and ports that differ.
@@ -204,7 +206,9 @@ func FuzzParseDescription(f *testing.F) {
 	f.Add([]byte(draftAnswer))
 	f.Add([]byte(strings.ReplaceAll(draftOffer, "a=path", "m=audio 1 RTP/AVP 0\na=setup:active\na=max-size:5\na=path")))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		d, err := ParseDescription(text)
+		var d *Description
+		var err error
+		bounded.Read(t, len(text), func() { d, err = ParseDescription(text) })
 		if err != nil {
 			if d != nil || !slices.ContainsFunc([]error{ErrNotSDP, ErrNotMSRP, ErrNoPath, ErrRejected}, func(e error) bool { return errors.Is(err, e) }) {
 				t.Fatalf("%+v, %v", d, err)

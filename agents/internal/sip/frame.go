@@ -25,6 +25,27 @@ type frame struct {
 // errUnframed ends a connection: where the next message begins cannot be told.
 var errUnframed = errors.New("the end of a message cannot be found")
 
+// framer cuts a stream into messages.
+type framer struct {
+	r       *bufio.Reader
+	guessed bool // the message before had no Content-Length
+}
+
+// next is the next frame; with errUnframed it holds what could be read, to be
+// answered.
+func (c *framer) next(limits message.Limits) (frame, error) {
+	if c.guessed {
+		if err := resume(c.r); err != nil {
+			return frame{}, err
+		}
+	}
+	f, err := readFrame(c.r, limits)
+	if !f.blank {
+		c.guessed = f.guessed
+	}
+	return f, err
+}
+
 // readFrame cuts the next message off the stream (RFC 3261 sections 7.5, 18.3).
 // With errUnframed the frame holds what could be read, to be answered.
 func readFrame(r *bufio.Reader, limits message.Limits) (frame, error) {

@@ -5,44 +5,106 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"testing/iotest"
 
+	"github.com/google/go-cmp/cmp"
+
+	"presfed/agents/internal/bounded"
 	"presfed/agents/internal/message"
+	"presfed/agents/internal/torture"
 )
 
-func frames(r io.Reader) (out []string, err error) {
-	br := bufio.NewReaderSize(r, 64)
+// division is a stream as it is divided, and how it ends.
+type division struct {
+	Raw      []string
+	Problems []string
+	End      string
+}
+
+func frames(r io.Reader) (out division) {
+	c := framer{r: bufio.NewReaderSize(r, 64)}
 	for {
-		f, err := readFrame(br, message.DefaultLimits)
-		if err != nil {
-			return out, err
+		f, err := c.next(message.Limits{HeaderBytes: 1 << 10, Headers: 64, BodyBytes: 1 << 10})
+		problem := ""
+		if f.problem != nil {
+			problem = f.problem.Error()
 		}
-		if !f.blank {
-			out = append(out, string(f.raw))
+		if err == nil || len(f.raw) > 0 && errors.Is(err, errUnframed) {
+			out.Raw, out.Problems = append(out.Raw, string(f.raw)), append(out.Problems, problem)
+		}
+		switch {
+		case errors.Is(err, errUnframed):
+			out.End = "unframed"
+			return out
+		case err != nil:
+			return out // it ends, within a message or not
 		}
 	}
 }
 
-// FuzzFrame: however a stream is cut into segments, the same messages come out.
-func FuzzFrame(f *testing.F) {
+// pieces gives a stream in pieces of those lengths, over and over.
+type pieces struct {
+	data, lengths []byte
+	i             int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if len(p.data) == 0 {
+		return 0, io.EOF
+	}
+	n := 1
+	if len(p.lengths) > 0 {
+		n += int(p.lengths[p.i%len(p.lengths)])
+		p.i++
+	}
+	n = copy(b[:min(n, len(b))], p.data)
+	p.data = p.data[n:]
+	return n, nil
+}
+
+// FuzzStream: however a stream is cut into segments, the same messages come out, each
+// is a piece of it, and one that is taken is written as it is read again.
+func FuzzStream(f *testing.F) {
 	one := wireRequest("OPTIONS", "z9hG4bK1", "Content-Length: 3\r\n") + "abc"
-	f.Add([]byte(one + "\r\n\r\n" + one))
-	f.Add([]byte(wireRequest("OPTIONS", "z9hG4bK1", "l:\r\n 3\r\n") + "abc"))
-	f.Add([]byte(wireRequest("OPTIONS", "z9hG4bK1", "")))
-	f.Fuzz(func(t *testing.T, stream []byte) {
-		whole, err := frames(bytes.NewReader(stream))
-		for name, cut := range map[string]io.Reader{
+	f.Add([]byte(one+"\r\n\r\n"+one), []byte{})
+	f.Add([]byte(wireRequest("OPTIONS", "z9hG4bK1", "l:\r\n 3\r\n")+"abc"), []byte{0, 40, 3})
+	f.Add([]byte(wireRequest("OPTIONS", "z9hG4bK1", "")+"v=0\r\n"+one), []byte{200})
+	f.Add([]byte(wireRequest("OPTIONS", "z9hG4bK1", "")+"\r\n"+one), []byte{1})
+	f.Add([]byte(wireRequest("OPTIONS", "z9hG4bK1", "l: 2000\r\n")+strings.Repeat("x", 2000)+one), []byte{255, 255, 3})
+	cases, err := torture.Cases()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, c := range cases {
+		f.Add(c.Raw, []byte{31})
+	}
+	f.Fuzz(func(t *testing.T, stream, lengths []byte) {
+		var whole division
+		bounded.Read(t, len(stream), func() { whole = frames(bytes.NewReader(stream)) })
+		for name, r := range map[string]io.Reader{
 			"bytes":  iotest.OneByteReader(bytes.NewReader(stream)),
-			"halves": iotest.HalfReader(bytes.NewReader(stream)),
+			"pieces": &pieces{data: stream, lengths: lengths},
 		} {
-			got, gotErr := frames(cut)
-			if len(got) != len(whole) || errors.Is(err, errUnframed) != errors.Is(gotErr, errUnframed) {
-				t.Fatalf("%s: %d messages and %v, whole %d and %v", name, len(got), gotErr, len(whole), err)
+			if diff := cmp.Diff(whole, frames(r)); diff != "" {
+				t.Fatalf("in %s it is not as whole (-):\n%s", name, diff)
 			}
-			for i := range got {
-				if got[i] != whole[i] {
-					t.Fatalf("%s: message %d is %q, whole %q", name, i, got[i], whole[i])
+		}
+		from := string(stream)
+		for i, raw := range whole.Raw {
+			if whole.Problems[i] != "" {
+				continue // cut short to be answered
+			}
+			at := strings.Index(from, raw)
+			if at < 0 {
+				t.Fatalf("message %d does not stand in the stream: %q", i, raw)
+			}
+			from = from[at+len(raw):]
+			if m, err := message.Parse([]byte(raw), message.DefaultLimits); err == nil {
+				again := frames(bytes.NewReader(message.Bytes(m)))
+				if len(again.Raw) != 1 || again.Raw[0] != string(message.Bytes(m)) {
+					t.Fatalf("what is written is %d messages: %q", len(again.Raw), message.Bytes(m))
 				}
 			}
 		}

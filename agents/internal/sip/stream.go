@@ -136,17 +136,10 @@ func (c *stream) serve(nc net.Conn) {
 func (c *stream) read(p *patience) error {
 	e := c.endpoint
 	r := bufio.NewReaderSize(p, 16<<10)
-	blank := false   // the line before was an empty one
-	guessed := false // the message before had no Content-Length
+	frames := framer{r: r}
+	blank := false // the line before was an empty one
 	for {
-		var f frame
-		var err error
-		if guessed {
-			err = resume(r)
-		}
-		if err == nil {
-			f, err = readFrame(r, e.messageLimits(c.src))
-		}
+		f, err := frames.next(e.messageLimits(c.src))
 		if f.blank {
 			c.alive.knows.Store(true)
 			if c.known.Load() {
@@ -161,7 +154,7 @@ func (c *stream) read(p *patience) error {
 		}
 		blank = false
 		c.quiet.Store(0)
-		if guessed = f.guessed; guessed && err == nil && len(c.src.Identities) > 0 {
+		if f.guessed && err == nil && len(c.src.Identities) > 0 {
 			err = fmt.Errorf("%w: no Content-Length", errUnframed) // what follows would speak for the peer
 		}
 		if len(f.raw) > 0 && (err == nil || errors.Is(err, errUnframed)) {
