@@ -155,7 +155,9 @@ func TestLimits(t *testing.T) {
 }
 
 func TestURI(t *testing.T) {
-	for _, bad := range []string{"", "sip:", "sip:a b@c", "sip://c", "sip:a@c:99999", "bob@c", "<sip:a@c>"} {
+	for _, bad := range []string{"", "sip:", "sip:a b@c", "sip://c", "sip:a@c:99999", "bob@c", "<sip:a@c>",
+		"sip:a@c:0", "sip:a@c:", "sip:a@[::1", "sip:a[::1]", "sip:a@[x]", "sip:a@c/d", "sip:a@b@c", "sip:a:@c",
+		"sip:a@c;p=1;P=2", "sip:a@c;;p", "sip:a@c?", "tel:", ":a@c", "1a:b"} {
 		if u, err := ParseURI(bad); err == nil {
 			t.Errorf("%q read as %+v", bad, u)
 		}
