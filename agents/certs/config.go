@@ -14,17 +14,9 @@ import (
 // fails. For an IP literal, which TLS does not carry in ServerName, use Dial.
 func (c *Credentials) Config() *tls.Config {
 	cfg := c.client("")
-	server := c.base()
-	server.ClientCAs = c.roots
-	server.ClientAuth = tls.VerifyClientCertIfGiven
-	if c.require {
-		server.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	cfg.ClientAuth = server.ClientAuth
-	cfg.ClientCAs = server.ClientCAs
 	// VerifyConnection cannot tell the roles apart, so the server's role has a
 	// configuration of its own.
-	cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return server, nil }
+	cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.server(), nil }
 	return cfg
 }
 
@@ -36,9 +28,29 @@ func (c *Credentials) Dial(name string) *tls.Config {
 }
 
 func (c *Credentials) base() *tls.Config {
-	cfg := &tls.Config{Certificates: c.own, MinVersion: tls.VersionTLS12, Time: c.time}
+	// Without tickets each connection is made with the certificates of its day.
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true, Time: c.opts.Time}
 	if c.keyLog != nil {
 		cfg.KeyLogWriter = c.keyLog
+	}
+	return cfg
+}
+
+// server is for one connection that is accepted.
+func (c *Credentials) server() *tls.Config {
+	now := c.current()
+	cfg := c.base()
+	cfg.Certificates = now.own
+	cfg.ClientCAs = now.roots // told to who connects
+	cfg.ClientAuth = tls.RequestClientCert
+	if c.opts.RequirePeer {
+		cfg.ClientAuth = tls.RequireAnyClientCert
+	}
+	cfg.VerifyConnection = func(state tls.ConnectionState) error {
+		if len(state.PeerCertificates) == 0 {
+			return nil
+		}
+		return now.verify(state.PeerCertificates, x509.ExtKeyUsageClientAuth, c.opts.Time())
 	}
 	return cfg
 }
@@ -47,14 +59,20 @@ func (c *Credentials) base() *tls.Config {
 // by RFC 5922 section 7.2, which knows sip URIs and no wildcards.
 func (c *Credentials) client(name string) *tls.Config {
 	cfg := c.base()
-	cfg.RootCAs = c.roots
 	cfg.InsecureSkipVerify = true
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		// Shown whatever authorities are asked for: a refusal is clearer than silence.
+		if own := c.current().own; len(own) > 0 {
+			return &own[0], nil
+		}
+		return &tls.Certificate{}, nil
+	}
 	cfg.VerifyConnection = func(state tls.ConnectionState) error {
 		want := name
 		if want == "" {
 			want = state.ServerName
 		}
-		return c.verifyAt(state.PeerCertificates, want, c.time())
+		return c.verifyAt(state.PeerCertificates, want, c.opts.Time())
 	}
 	return cfg
 }
@@ -63,17 +81,8 @@ func (c *Credentials) verifyAt(chain []*x509.Certificate, name string, at time.T
 	if len(chain) == 0 {
 		return errors.New("the peer shows no certificate")
 	}
-	between := x509.NewCertPool()
-	for _, cert := range chain[1:] {
-		between.AddCert(cert)
-	}
-	if _, err := chain[0].Verify(x509.VerifyOptions{
-		Roots:         c.roots,
-		Intermediates: between,
-		CurrentTime:   at,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}); err != nil {
-		return &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: err}
+	if err := c.current().verify(chain, x509.ExtKeyUsageServerAuth, at); err != nil {
+		return err
 	}
 	return Match(chain[0], name)
 }

@@ -1,12 +1,10 @@
 package certs
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -16,47 +14,34 @@ type Options struct {
 	RequirePeer bool             // as server: refuse who shows no certificate
 	KeyLog      string           // append session secrets here (SSLKEYLOGFILE); empty: nowhere
 	Time        func() time.Time // what validity is checked against; nil: time.Now
+	Log         *slog.Logger     // says what became of files that were replaced; nil: nobody is told
 }
 
-// Credentials are a participant's own certificate and whom it trusts.
+// Credentials are a participant's own certificate and whom it trusts, as its files
+// say now: each new connection uses what they hold, without a restart.
 type Credentials struct {
-	own     []tls.Certificate
-	roots   *x509.CertPool // nil: the system's
-	require bool
-	keyLog  io.WriteCloser // nil: none
-	time    func() time.Time
+	opts   Options
+	keyLog io.WriteCloser // nil: none
+
+	mu   sync.Mutex
+	held material
+	seen []os.FileInfo // the files when they were last read
 }
 
 // Load reads the files. The caller closes the credentials when no connection
 // uses them any more.
 func Load(opts Options) (*Credentials, error) {
-	c := &Credentials{require: opts.RequirePeer, time: opts.Time}
-	if c.time == nil {
-		c.time = time.Now
+	if opts.Time == nil {
+		opts.Time = time.Now
 	}
-	if opts.Authority != "" {
-		data, err := os.ReadFile(opts.Authority)
-		if err != nil {
-			return nil, err
-		}
-		c.roots = x509.NewCertPool()
-		if !c.roots.AppendCertsFromPEM(data) {
-			return nil, fmt.Errorf("%s: no PEM block %q", opts.Authority, "CERTIFICATE")
-		}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	if (opts.Cert == "") != (opts.Key == "") {
-		return nil, errors.New("a certificate needs its key, and a key its certificate")
-	}
-	if opts.Cert != "" {
-		own, err := tls.LoadX509KeyPair(opts.Cert, opts.Key)
-		if err != nil {
-			var path *os.PathError
-			if errors.As(err, &path) {
-				return nil, err
-			}
-			return nil, fmt.Errorf("%s, %s: %w", opts.Cert, opts.Key, err)
-		}
-		c.own = []tls.Certificate{own}
+	c := &Credentials{opts: opts}
+	var err error
+	c.seen = opts.Files.stat()
+	if c.held, err = opts.Files.read(); err != nil {
+		return nil, err
 	}
 	if opts.KeyLog != "" {
 		f, err := os.OpenFile(opts.KeyLog, os.O_WRONLY|os.O_CREATE|os.O_APPEND, keyMode)
@@ -69,12 +54,7 @@ func Load(opts Options) (*Credentials, error) {
 }
 
 // Names are the identities that the own certificate proves; nil without one.
-func (c *Credentials) Names() []string {
-	if len(c.own) == 0 || c.own[0].Leaf == nil {
-		return nil
-	}
-	return Identities(c.own[0].Leaf)
-}
+func (c *Credentials) Names() []string { return c.current().names() }
 
 // Close closes the key log.
 func (c *Credentials) Close() error {

@@ -248,6 +248,7 @@ func (h *handler) ServeResponse(res *message.Response, from sip.Source) {
 func (h *handler) ConnectionClosed(from sip.Source) {
 	h.registrar.Closed(from.Flow)
 	(*Server)(h).peerGone(from)
+	h.noServers.Delete(from.Flow)
 	if len(from.Identities) > 0 { // else no server's
 		h.proxy.Lost(from.Flow)
 	}

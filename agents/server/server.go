@@ -136,6 +136,7 @@ type Server struct {
 	admin      *admin               // nil: none
 	stopped    chan struct{}        // closed when the control socket says so
 	stopOnce   sync.Once
+	noServers  sync.Map // flows whose certificate is no server's, once the log has said so
 }
 
 // minShareExpires keeps refreshes of shares apart from retries.

@@ -32,6 +32,7 @@ func (s *Server) speaks(ctx context.Context, tx *sip.ServerTx, role auth.Role, a
 	if peer != "" {
 		return s.asserted(ctx, tx.Request(), peer, about)
 	}
+	s.noServer(tx.Source())
 	name := ""
 	if s.verifier == nil {
 		from, err := message.From(tx.Request())
@@ -111,6 +112,17 @@ func (s *Server) peer(ctx context.Context, from sip.Source) (string, error) {
 		return "", nil
 	}
 	return server.Name, err
+}
+
+// noServer says once a connection that its certificate is good and still no
+// server's, so that whoever is behind it is a client.
+func (s *Server) noServer(from sip.Source) {
+	if len(from.Identities) == 0 {
+		return
+	}
+	if _, said := s.noServers.LoadOrStore(from.Flow, true); !said {
+		s.log.Warn("a certificate of no server of the domain, or of several: taken for a client", "peer", from.Remote, "proves", strings.Join(from.Identities, ", "))
+	}
 }
 
 // credentials takes what was meant for this server alone out of a copy.

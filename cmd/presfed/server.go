@@ -75,7 +75,7 @@ flags go before the environment, the environment before the file.
 	f.StringVar(&opts.directory, "directory", "bed/directory.db", "the domain's directory, a `file`")
 	f.StringVar(&opts.state, "state", "", "the server's own durable state, a `file` (default: NAME.state beside the directory)")
 	f.StringSliceVar(&opts.listen, "listen", []string{"udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"}, "`transport:address:port` to listen on, several times; port 0 takes a free one")
-	f.StringVar(&opts.certs, "certs", "", "`folder` with ca.pem, NAME.pem and NAME.key, for TLS")
+	f.StringVar(&opts.certs, "certs", "", "`folder` with ca.pem, NAME.pem and NAME.key, for TLS; new files are used without a restart")
 	f.StringVar(&opts.algorithms, "digest-algorithms", "SHA-256,MD5", "`order` of digest challenges")
 	f.BoolVar(&opts.noAuth, "no-auth", false, "believe every client's From; for loopback addresses only")
 	f.BoolVar(&opts.byAddress, "peers-by-address", false, "know other servers by the addresses that their datagrams come from; for loopback addresses only")
@@ -125,7 +125,7 @@ func runServer(ctx context.Context, opts serverOptions) error {
 	}
 	if opts.certs != "" {
 		keyLog, _ := opts.con.lookup("SSLKEYLOGFILE")
-		creds, err := certs.Load(certs.Options{Files: certs.FilesIn(opts.certs, opts.name), KeyLog: keyLog})
+		creds, err := certs.Load(certs.Options{Files: certs.FilesIn(opts.certs, opts.name), KeyLog: keyLog, Log: cfg.Log})
 		if err != nil {
 			return err
 		}

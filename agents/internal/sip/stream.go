@@ -97,7 +97,9 @@ func (c *stream) serve(nc net.Conn) {
 			return
 		}
 		if shown := t.ConnectionState().PeerCertificates; len(shown) > 0 {
-			identities = certs.Identities(shown[0])
+			if identities = certs.Identities(shown[0]); len(identities) == 0 {
+				e.log.Warn("the certificate of a peer names no SIP domain, and proves nothing", "peer", nc.RemoteAddr(), "subject", shown[0].Subject.String())
+			}
 		}
 	}
 	c.mu.Lock()
@@ -162,7 +164,9 @@ func (c *stream) read(p *patience) error {
 			e.receive(f.raw, f.problem, c)
 		}
 		if err != nil {
-			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+			if refusal, ok := errors.AsType[*net.OpError](err); ok && refusal.Op == "remote error" { // with TLS 1.3 a certificate is looked at late
+				e.log.Warn("TLS is refused by the peer", "peer", c.src.Remote, "error", err)
+			} else if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 				e.log.Info("connection ends", "peer", c.src.Remote, "transport", c.src.Transport, "error", err)
 			}
 			return fmt.Errorf("%w: %w", ErrTransport, err)
