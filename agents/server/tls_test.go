@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -12,10 +13,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"presfed/agents/certs"
+	"presfed/agents/internal/sip"
 	"presfed/agents/server"
 	"presfed/db"
 	"presfed/routing"
@@ -121,6 +124,30 @@ func TestTLSMatrix(t *testing.T) {
 		}
 		if os.Getenv("FIGURES_SIZE") != "" {
 			fmt.Printf("| %s | %s | %s | %s | %s |\n", row.name, row.accepted, row.acceptLog, row.connected, row.connectLog)
+		}
+	}
+}
+
+// TestNoServerIsChallenged: where clients prove who they are, TLS without a server's
+// certificate is no proof, whatever is asserted.
+func TestNoServerIsChallenged(t *testing.T) {
+	log := make(lines, 10_000)
+	b := federatedWith(t, func(c *server.Config) { c.Log = slog.New(slog.NewTextHandler(log, nil)) })
+	for identity, why := range map[string]string{"": "no credentials", "serverx.example.com": "serverx.example.com"} {
+		p := b.peer("bob", cmp.Or(identity, "unused.example.com"), "a")
+		if identity == "" {
+			p.stop()
+			p.transport = "TCP" // that it listens on
+			p.open(sip.Config{ClientTLS: presents()})
+			p.transport = "TLS"
+		}
+		for _, method := range []string{"MESSAGE", "INVITE", "SUBSCRIBE", "PUBLISH", "REGISTER"} {
+			res := next(t, p.ask(p.request(method, "bob", "Event", "presence", "P-Asserted-Identity", "<sip:bob@example.com>")))
+			if res.StatusCode != 401 && res.StatusCode != 407 {
+				t.Errorf("%s with certificate %q: %d", method, identity, res.StatusCode)
+			}
+		}
+		for !strings.Contains(next(t, log), why) {
 		}
 	}
 }
