@@ -59,12 +59,16 @@ type Config struct {
 	DryRun func(Unsent)
 	// Save is a folder for messages of sessions that are too large for memory;
 	// empty: they are counted and told without their text.
-	Save   string
-	Timers sip.Timers
-	Tap    wire.Tap // SIP and MSRP
-	Clock  clock.Clock
-	Log    *slog.Logger
-	Lookup resolve.Lookup // nil: the machine's DNS
+	Save string
+	// AcceptFiles is the folder that files which are offered go to (RFC 5547), each
+	// up to MaxFile bytes (0: 1 GiB); empty: none is taken.
+	AcceptFiles string
+	MaxFile     int64
+	Timers      sip.Timers
+	Tap         wire.Tap // SIP and MSRP
+	Clock       clock.Clock
+	Log         *slog.Logger
+	Lookup      resolve.Lookup // nil: the machine's DNS
 	// OnEvent hears what happens to the device, in order, one call at a time; it
 	// must neither block nor call the client. Nil: nobody does.
 	OnEvent func(Event)
@@ -106,6 +110,8 @@ type Client struct {
 	lists        bool   // the server has lists of resources
 	winfo        bool   // the server tells who watches the user
 	registerID   string // Call-ID of every REGISTER (RFC 3261 section 10.2)
+
+	downloads int // files that are coming
 
 	notices notices
 	typing  typing

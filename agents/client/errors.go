@@ -28,6 +28,20 @@ var ErrClosed = errors.New("the session is closed")
 // ErrNotAnswered: the session is not established, for nobody has answered yet.
 var ErrNotAnswered = errors.New("nobody has answered yet")
 
+// StatusError is a refusal by MSRP.
+type StatusError = msrp.StatusError
+
+// What can become of a session's messages and files, besides.
+var (
+	ErrLost     = msrp.ErrConnectionLost // the connection is gone
+	ErrDeclined = msrp.ErrRejected       // the answer takes nothing of what was offered
+	ErrTooLarge = msrp.ErrTooLarge       // for the peer
+	ErrType     = msrp.ErrType           // the peer does not take such content
+	ErrLate     = msrp.ErrTimeout        // no response by MSRP
+	// ErrNoFiles: the peer has answered the offer of a file as one of a conversation.
+	ErrNoFiles = errors.New("the other end knows nothing of files: its answer has no file-selector (RFC 5547)")
+)
+
 // errEnded: a call was ended here.
 var errEnded = errors.New("ended here")
 

@@ -11,6 +11,7 @@ import (
 
 	"presfed/agents/internal/auth"
 	"presfed/agents/internal/dialog"
+	"presfed/agents/internal/file"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/msrp"
 	"presfed/agents/internal/resolve"
@@ -23,15 +24,20 @@ import (
 // and Session.Answered waits for the rest. Until it returns, an ended ctx cancels
 // the INVITE. The error of a refusal is a *RefusedError; the session is then over.
 func (c *Client) IM(ctx context.Context, target, text string) (*Session, error) {
+	return c.callFor(ctx, target, text, nil)
+}
+
+// callFor is IM, for messages or to send a file.
+func (c *Client) callFor(ctx context.Context, target, text string, sends *file.Description) (*Session, error) {
 	uri, err := resolve.User(target, c.aor.Host)
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.newSession(message.AOR(uri), c.cfg.SecureMedia)
+	s, err := c.newSession(message.AOR(uri), c.cfg.SecureMedia, nil)
 	if err != nil {
 		return nil, err
 	}
-	s.sure = true // we have called it
+	s.sure, s.sends = true, sends // sure: we have called it
 	call := newCall(s, text)
 	if !c.spawn(func(ctx context.Context) { call.run(ctx, uri) }) {
 		s.finish("")
@@ -121,7 +127,12 @@ func (call *call) invite(uri message.URI) error {
 	s := call.session
 	c := s.client
 	s.wish = msrp.SetupActpass
-	offer, err := s.media.Describe(s.wish).Marshal()
+	described := s.media.Describe(s.wish)
+	if s.sends != nil {
+		described.File, described.Direction, described.AcceptTypes = s.sends, "sendonly", []string{s.sends.Type}
+		described.AcceptWrappedTypes = nil
+	}
+	offer, err := described.Marshal()
 	if err != nil {
 		return err
 	}
@@ -164,6 +175,9 @@ func (inv *invitation) accepted(ctx context.Context, res *message.Response) erro
 	theirs, derr := inv.description(won, res)
 	if err == nil {
 		err = derr
+	}
+	if err == nil && s.sends != nil && theirs.File == nil {
+		err = ErrNoFiles
 	}
 	if err == nil && !s.begin() {
 		err = ErrClosed

@@ -48,11 +48,17 @@ func (c *Client) invited(tx *sip.ServerTx, reply func(int, ...string)) {
 		return
 	}
 	secure := c.cfg.SecureMedia
+	var takes *download
 	if offer != nil {
 		secure = offer.Secure
+		if takes, err = c.offered(message.AOR(from.URI), offer); err != nil {
+			c.refuseFile(reply, message.AOR(from.URI), offer.File, err)
+			return
+		}
 	}
-	s, err := c.newSession(message.AOR(from.URI), secure)
+	s, err := c.newSession(message.AOR(from.URI), secure, takes)
 	if err != nil {
+		takes.close("no session for it")
 		c.log.Warn("invitation refused", "peer", message.AOR(from.URI), "error", err)
 		reply(486)
 		return
@@ -65,11 +71,14 @@ func (c *Client) invited(tx *sip.ServerTx, reply func(int, ...string)) {
 	tell := func() { s.accept() }
 	if err == nil {
 		s.tx, s.offer, s.seq = tx, offer, d.RemoteSeq
-		if c.cfg.Answer != AnswerAuto {
+		if c.cfg.Answer != AnswerAuto && takes == nil {
 			// An early offer of the peer's, which nobody should make in an INVITE, would
 			// take ours for its answer.
 			tell, err = s.ring(tx, d, c.cfg.Answer == AnswerEarly && offer != nil && asked.early == nil && knows(req, reliable) && knows(req, early))
 		}
+	}
+	if err != nil {
+		takes.close(err.Error())
 	}
 	switch {
 	case errors.Is(err, msrp.ErrNoCommonType):

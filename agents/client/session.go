@@ -10,6 +10,7 @@ import (
 
 	"presfed/agents/internal/clock"
 	"presfed/agents/internal/dialog"
+	"presfed/agents/internal/file"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/msrp"
 	"presfed/agents/internal/sip"
@@ -22,8 +23,10 @@ type Session struct {
 	peer  string // address of record
 	sure  bool   // the peer is who the dialog says, as far as anybody has said
 	media *msrp.Session
-	wish  msrp.Setup // what our offer said; empty where we answered one
-	call  *call      // what began it here; nil where the peer invited us
+	sends *file.Description // the file that it is for, where that goes out
+	takes *download         // where it comes in; both nil: it is for messages
+	wish  msrp.Setup        // what our offer said; empty where we answered one
+	call  *call             // what began it here; nil where the peer invited us
 
 	// The rest is guarded by within's lock.
 	state    sessionState
@@ -49,10 +52,14 @@ const (
 	closed
 )
 
-// newSession makes a session with its end for messages.
-func (c *Client) newSession(peer string, secure bool) (*Session, error) {
-	s := &Session{within: newWithin(c), peer: peer, ended: make(chan struct{})}
+// newSession makes a session with its end for messages, or for a file that comes.
+func (c *Client) newSession(peer string, secure bool, takes *download) (*Session, error) {
+	s := &Session{within: newWithin(c), peer: peer, takes: takes, ended: make(chan struct{})}
 	var err error
+	if takes != nil {
+		s.media, err = takes.media(secure)
+		return s, err
+	}
 	s.media, err = c.newMedia(c.media, s, secure)
 	return s, err
 }
@@ -198,6 +205,7 @@ func (s *Session) finish(reason string) {
 		}
 	}
 	s.client.drop(s)
+	s.takes.close(reason)
 	if told {
 		s.client.emit(Event{Type: "closed", Peer: s.peer, Via: "session", Reason: reason})
 	}

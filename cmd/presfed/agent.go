@@ -37,6 +37,8 @@ type agentOptions struct {
 	stay         bool
 	control      string
 	save         string
+	acceptFiles  string
+	maxFile      string
 	logLevel     string
 }
 
@@ -81,6 +83,8 @@ basic=closed for all of them closed.`,
 	opts.envelope.flags(cmd)
 	f.StringVar(&opts.directory, "directory", "", "the domain's directory, a `file`, for allow, block, polite-block, confirm and the buddy list")
 	f.StringVar(&opts.save, "save", "", "`folder` for messages of sessions that are larger than 1 MiB (default: they are only counted)")
+	f.StringVar(&opts.acceptFiles, "accept-files", "", "`folder` for files that are offered (RFC 5547); they are taken at once (default: none is taken)")
+	f.StringVar(&opts.maxFile, "max-file", "1GiB", "largest `size` of a file that is taken, as 10MB or 1GiB")
 	f.BoolVar(&opts.stay, "stay", false, "go on after the end of the input, until interrupted")
 	f.StringVar(&opts.control, "control", "", "`socket` by which others see and steer the device")
 	f.StringVar(&opts.logLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
@@ -170,8 +174,14 @@ func (a *agent) complete(cfg *client.Config, log *slog.Logger) error {
 		return err
 	}
 	cfg.Save = a.opts.save
-	if info, err := os.Stat(cfg.Save); cfg.Save != "" && (err != nil || !info.IsDir()) {
-		return usage("make it, or name another", "--save %s is no folder", cfg.Save)
+	cfg.AcceptFiles = a.opts.acceptFiles
+	for flag, folder := range map[string]string{"--save": cfg.Save, "--accept-files": cfg.AcceptFiles} {
+		if info, err := os.Stat(folder); folder != "" && (err != nil || !info.IsDir()) {
+			return usage("make it, or name another", "%s %s is no folder", flag, folder)
+		}
+	}
+	if cfg.MaxFile, err = parseSize(a.opts.maxFile); err != nil {
+		return usage("as in --max-file 10MB", "--max-file: %v", err)
 	}
 	cfg.Log, cfg.OnEvent, a.log = log, a.happened, log
 	return nil

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -44,7 +42,7 @@ func agentCommands() []agentCommand {
 		{"reply", "TEXT", "send in the session that spoke last; answers one that rings", 1, (*agent).reply},
 		{"composing", "TARGET", "say that a message for that user is being written", 1, (*agent).composing},
 		{"displayed", "TARGET", "tell that user, who asked, that it was read", 1, (*agent).displayed},
-		{"send-file", "TARGET PATH", "send a file in a session", 2, (*agent).sendFile},
+		{"send-file", "TARGET PATH", "send a file (RFC 5547)", 2, (*agent).sendFile},
 		{"bye", "TARGET", "end the session with that user", 1, (*agent).bye},
 		{"wait", "EVENT [KEY=VALUE...] [TIMEOUT]", "go on when that happens", 1, (*agent).wait},
 		{"sleep", "TIME", "go on after that time, as 2s", 1, (*agent).sleep},
@@ -99,7 +97,7 @@ func (a *agent) do(ctx context.Context, line string) error {
 		return fmt.Errorf("%s: want %s %s", name, name, c.args)
 	}
 	limited := ctx
-	if name != "wait" && name != "sleep" {
+	if name != "wait" && name != "sleep" && name != "send-file" {
 		var cancel context.CancelFunc
 		limited, cancel = context.WithTimeout(ctx, a.opts.device.timeout)
 		defer cancel()
@@ -309,19 +307,9 @@ func (a *agent) reply(ctx context.Context, args []string) error {
 }
 
 func (a *agent) sendFile(ctx context.Context, args []string) error {
-	f, err := os.Open(args[1])
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	s := a.session(args[0])
-	if s == nil || !s.Established() && !s.Calling() {
-		if s, err = a.device.IM(ctx, args[0], ""); err != nil {
-			return err
-		}
-	}
-	kind := cmp.Or(mime.TypeByExtension(filepath.Ext(args[1])), "application/octet-stream")
-	return s.SendBody(ctx, kind, f)
+	ctx, answered, done := answerTime(ctx, a.opts.device.timeout)
+	defer done()
+	return a.device.SendFile(ctx, args[0], args[1], client.FileOptions{Answered: answered})
 }
 
 func (a *agent) bye(ctx context.Context, args []string) error {

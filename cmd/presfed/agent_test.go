@@ -94,7 +94,8 @@ func (d *driven) quit() {
 
 // TestAgentsTalk: two agents without any server, each told where the other is.
 func TestAgentsTalk(t *testing.T) {
-	bob := drive(t, "bob-pc", "--no-register", "--server", "tcp:127.0.0.1:9", "--accept-types", "*")
+	files := t.TempDir()
+	bob := drive(t, "bob-pc", "--no-register", "--server", "tcp:127.0.0.1:9", "--accept-types", "*", "--accept-files", files, "--max-file", "10kB")
 	at := bob.until("ready").Addresses[1]
 	alice := drive(t, "alice-pc", "--no-register", "--server", at)
 	alice.until("ready")
@@ -113,7 +114,18 @@ func TestAgentsTalk(t *testing.T) {
 		t.Fatal(err)
 	}
 	alice.tell("send-file bob " + file)
-	if e := bob.until("im"); e.Size != 10_000 || e.Text != "" {
+	if e := bob.until("file"); e.State != "complete" || e.Size != 10_000 || e.Name != "notes.bin" || e.File != filepath.Join(files, "notes.bin") {
+		t.Errorf("%+v", e)
+	}
+	alice.until("sent")
+	if err := os.WriteFile(file, make([]byte, 10_001), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	alice.tell("send-file bob " + file)
+	if e := bob.until("file"); e.State != "refused" || e.Reason != "a file of 10001 bytes, and 10000 are taken here" {
+		t.Errorf("%+v", e)
+	}
+	if e := alice.until("failed"); e.Code != 488 {
 		t.Errorf("%+v", e)
 	}
 	alice.tell("page bob outside")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -31,6 +32,7 @@ type deviceOptions struct {
 	headers      []string // of those that make single requests
 	dryRun       bool
 	secureMedia  bool // of those that have sessions
+	unlimited    bool // the timeout is for the answer alone, and not withDevice's to hold
 }
 
 func (o *deviceOptions) flags(cmd *cobra.Command) {
@@ -129,9 +131,12 @@ func withDevice(ctx context.Context, con *console, o deviceOptions, onEvent func
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() { done <- c.Run(running) }()
-	limited, cancel := context.WithTimeout(ctx, o.timeout)
-	defer cancel()
-	err = f(limited, c)
+	if !o.unlimited {
+		limited, cancel := context.WithTimeout(ctx, o.timeout)
+		defer cancel()
+		ctx = limited
+	}
+	err = f(ctx, c)
 	stop()
 	if rerr := <-done; err == nil {
 		err = rerr
@@ -145,6 +150,7 @@ func withDevice(ctx context.Context, con *console, o deviceOptions, onEvent func
 // peerFailure gives what a peer did its exit code.
 func peerFailure(err error, o deviceOptions) error {
 	var refused *client.RefusedError
+	var stopped *client.StatusError
 	switch {
 	case err == nil:
 		return nil
@@ -156,6 +162,10 @@ func peerFailure(err error, o deviceOptions) error {
 		return fail(exitAuth, err, "check the user's name and password")
 	case errors.As(err, &refused):
 		return fail(exitRefused, err, refusalHint(refused))
+	case errors.As(err, &stopped), errors.Is(err, client.ErrNoFiles), errors.Is(err, client.ErrDeclined), errors.Is(err, client.ErrTooLarge), errors.Is(err, client.ErrType):
+		return fail(exitRefused, err, "")
+	case errors.Is(err, client.ErrLost), errors.Is(err, client.ErrLate):
+		return fail(exitTimeout, err, "what had come of it is not kept there: send it again")
 	case errors.Is(err, client.ErrNotAnswered) && errors.Is(err, context.DeadlineExceeded):
 		return fail(exitTimeout, fmt.Errorf("the message is shown, but %w within %s", client.ErrNotAnswered, o.timeout), "--timeout waits longer")
 	case isTLS(err):
@@ -188,7 +198,7 @@ func eventLine(w io.Writer, e client.Event) error {
 	if strings.ContainsAny(e.Name, " \"=") {
 		fmt.Fprintf(&b, " name=%q", e.Name)
 	} else {
-		add("name", e.Name)
+		add("name", quoted(e.Name))
 	}
 	add("aor", e.AOR)
 	add("addresses", strings.Join(e.Addresses, ","))
@@ -209,7 +219,8 @@ func eventLine(w io.Writer, e client.Event) error {
 	if e.Code != 0 {
 		add("code", fmt.Sprint(e.Code))
 	}
-	add("file", e.File)
+	add("file", quoted(e.File))
+	add("hash", e.Hash)
 	if e.Subject != "" {
 		fmt.Fprintf(&b, " subject=%q", e.Subject)
 	}
@@ -227,6 +238,14 @@ func eventLine(w io.Writer, e client.Event) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// quoted makes one word of what would look like several.
+func quoted(s string) string {
+	if strings.ContainsAny(s, ` "=`) || s != printable(s) {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 // printable keeps a peer's control characters off the terminal.

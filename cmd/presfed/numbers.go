@@ -1,11 +1,30 @@
 package main
 
 import (
+	"fmt"
+	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 )
+
+// parseSize reads a number of bytes, with kB, MB, GB or KiB, MiB, GiB behind it.
+func parseSize(s string) (int64, error) {
+	unit := int64(1)
+	number := s
+	for name, n := range map[string]int64{"kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+		if rest, ok := strings.CutSuffix(s, name); ok {
+			number, unit = strings.TrimSpace(rest), n
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 1 || n > math.MaxInt64/4/unit {
+		return 0, fmt.Errorf("%q is no size: want bytes, or a number with kB, MB, GB, KiB, MiB or GiB", s)
+	}
+	return n * unit, nil
+}
 
 // checkNumbers holds durations and counts, wherever they came from, against what
 // they can mean: none is negative, a time to wait is not none, and what goes on

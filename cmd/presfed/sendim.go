@@ -20,6 +20,7 @@ type sendIMOptions struct {
 	target      string
 	text        string
 	contentType string
+	file        string
 	page        bool
 	expires     time.Duration
 	chat        bool
@@ -45,6 +46,11 @@ it came to nothing. A notice may come as a MESSAGE to the user, so the device is
 registered meanwhile. This and --subject need an envelope, message/cpim (RFC 3862);
 in a session it goes when the call is answered, to a peer that takes such.
 
+With --file a file is offered in a session of its own (RFC 5547), with its name,
+size, date and hashes, and sent if a device takes it; --timeout is how long its
+answer may take. What comes back when all of it has arrived and is on the disk
+there, is exit code 0; a refusal is 3, a connection that is lost 4.
+
 With -i the session stays: each line of standard input is a message, what comes
 is printed, and /bye, the end of the input or an interrupt ends it.`,
 		Example: "  presfed send-im bob 'Are you there?' --user alice@example.com --server tcp:127.0.0.1:5060",
@@ -58,10 +64,11 @@ is printed, and /bye, the end of the input or an interrupt ends it.`,
 	opts.device.sessionFlags(cmd)
 	cmd.Flags().BoolVar(&opts.page, "page", false, "one MESSAGE request instead of a session")
 	cmd.Flags().BoolVarP(&opts.chat, "interactive", "i", false, "chat: a message a line, until /bye")
-	cmd.MarkFlagsMutuallyExclusive("page", "interactive")
+	cmd.MarkFlagsMutuallyExclusive("page", "interactive", "file")
+	cmd.Flags().StringVar(&opts.file, "file", "", "send this `file` (RFC 5547)")
 	cmd.Flags().DurationVar(&opts.expires, "expires", 0, "how long a --page is worth showing (default: as long as it takes)")
 	opts.envelope.flags(cmd)
-	cmd.Flags().StringVar(&opts.contentType, "content-type", "text/plain", "content `type` of the message or of standard input")
+	cmd.Flags().StringVar(&opts.contentType, "content-type", "text/plain", "content `type` of the message, of standard input or of the file")
 	cmd.MarkFlagsMutuallyExclusive("content-type", "interactive") // lines are text
 	return cmd
 }
@@ -70,6 +77,9 @@ is printed, and /bye, the end of the input or an interrupt ends it.`,
 const maxPage = 64 << 10
 
 func runSendIM(ctx context.Context, opts sendIMOptions) error {
+	if opts.file != "" {
+		return sendFile(ctx, opts)
+	}
 	envelope, err := opts.envelope.envelope()
 	switch {
 	case err != nil:

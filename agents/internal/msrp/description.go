@@ -6,6 +6,8 @@ import (
 	"errors"
 
 	"github.com/pion/sdp/v3"
+
+	"presfed/agents/internal/file"
 )
 
 // Errors of descriptions, found with errors.Is.
@@ -38,7 +40,9 @@ type Description struct {
 	AcceptWrappedTypes []string
 	MaxSize            int64 // bytes of a whole message; 0: not said
 	Setup              Setup
-	Fingerprints       []string // "sha-256 AB:CD...", RFC 8122
+	File               *file.Description // what is to be transferred (RFC 5547); nil: messages
+	Direction          string            // sendonly or recvonly, of a file; else empty
+	Fingerprints       []string          // "sha-256 AB:CD...", RFC 8122
 
 	// An answer has an m= line for each of the offer's, in its order (RFC 3264
 	// section 6): the offer's other ones, and the place of ours among them.
@@ -56,7 +60,10 @@ func newSDPID() uint64 {
 // Answering is the description as an answer to offer: as many media lines as
 // it has, and a setup that fits. wish counts where the offer leaves the choice.
 func (d Description) Answering(offer *Description, wish Setup) (Description, error) {
-	if !anyCommonType(d.AcceptTypes, offer.AcceptTypes) {
+	switch {
+	case offer.File != nil: // its type is the selector's
+		d.File, d.Direction = offer.File.Answer(), "recvonly"
+	case !anyCommonType(d.AcceptTypes, offer.AcceptTypes):
 		return Description{}, ErrNoCommonType
 	}
 	d.others, d.place = offer.others, offer.place

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/pion/sdp/v3"
+
+	"presfed/agents/internal/file"
 )
 
 // maxDescription bounds the text of a description, in bytes.
@@ -69,9 +71,14 @@ func isMSRP(m sdp.MediaName) bool {
 // the session's level (RFC 4145 section 4, RFC 4572 section 5).
 func (d *Description) attributes(session, media []sdp.Attribute) error {
 	var pathErr error
+	var named []file.Attribute
 	for i, a := range slices.Concat(session, media) {
 		ofMedia := i >= len(session)
 		switch key := strings.ToLower(a.Key); {
+		case key == "sendonly", key == "recvonly":
+			d.Direction = key
+		case key == "sendrecv", key == "inactive":
+			d.Direction = ""
 		case key == "setup":
 			d.Setup = parseSetup(a.Value)
 		case key == "fingerprint":
@@ -87,6 +94,8 @@ func (d *Description) attributes(session, media []sdp.Attribute) error {
 			if n, err := strconv.ParseInt(strings.TrimSpace(a.Value), 10, 64); err == nil && n > 0 {
 				d.MaxSize = n
 			}
+		default:
+			named = append(named, file.Attribute{Key: key, Value: a.Value})
 		}
 	}
 	switch {
@@ -97,6 +106,10 @@ func (d *Description) attributes(session, media []sdp.Attribute) error {
 	case slices.ContainsFunc(d.Path, func(u URI) bool { return u.Port == 0 }):
 		// RFC 4975 section 8.2: URIs in a description have explicit ports.
 		return fmt.Errorf("%w: URI without a port", ErrNoPath)
+	}
+	var err error
+	if d.File, err = file.Parse(named); err != nil {
+		return fmt.Errorf("%w: %v", ErrNotSDP, err)
 	}
 	return nil
 }

@@ -58,6 +58,14 @@ func (d Description) media() *sdp.MediaDescription {
 		m = m.WithValueAttribute("max-size", strconv.FormatInt(d.MaxSize, 10))
 	}
 	m = m.WithValueAttribute("path", d.Path.String())
+	if d.Direction != "" {
+		m = m.WithPropertyAttribute(d.Direction)
+	}
+	if d.File != nil {
+		for _, a := range d.File.Attributes() {
+			m = m.WithValueAttribute(a.Key, a.Value)
+		}
+	}
 	if d.Setup != "" {
 		m = m.WithValueAttribute("setup", string(d.Setup))
 	}

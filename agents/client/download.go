@@ -1,0 +1,204 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"presfed/agents/internal/file"
+	"presfed/agents/internal/msrp"
+)
+
+// syncEvery is how much of a file is written before it is brought to the disk, so
+// that the end, whose 200 says that it is there, comes soon. In bytes.
+const syncEvery = 64 << 20
+
+// download is a file that comes: into a temporary file, which has its name only
+// when it is whole, has its hash, and is on the disk. It is a sink (msrp.Sink).
+type download struct {
+	client *Client
+	from   string
+	file   *file.Description
+	most   int64         // bytes that may come
+	name   string        // safe
+	check  *file.Checker // nil: there is nothing to check
+
+	mu       sync.Mutex
+	temp     *os.File // nil: nothing has come yet, or it is over
+	next     int64    // what is before it has been hashed
+	size     int64
+	unsynced int64
+	mixed    bool // it did not come in order, and is to be read for its hash
+	over     bool // an event has said what became of it
+}
+
+// media is the session's end: one message, of the type that was offered.
+func (d *download) media(secure bool) (*msrp.Session, error) {
+	types := []string{"*"}
+	if d.file.Type != "" {
+		types = []string{d.file.Type}
+	}
+	return d.client.media.NewSession(msrp.SessionConfig{
+		User: d.client.aor.User, AcceptTypes: types, Secure: secure, MaxSize: max(d.most, 1),
+		Accept: d.begin,
+	})
+}
+
+func (d *download) begin(in msrp.Incoming) (msrp.Sink, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.temp != nil || d.over {
+		return nil, &msrp.StatusError{Code: msrp.StatusForbidden, Comment: "one file a session"} // RFC 5547 section 8.7
+	}
+	var err error
+	if d.temp, err = os.CreateTemp(d.client.cfg.AcceptFiles, ".presfed-*.part"); err != nil {
+		d.client.log.Error("a file cannot be saved", "peer", d.from, "error", err)
+		d.tell("failed", "", err.Error())
+		return nil, &msrp.StatusError{Code: msrp.StatusStop, Comment: "no room for it"}
+	}
+	return d, nil
+}
+
+func (d *download) WriteAt(p []byte, off int64) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.temp == nil {
+		return 0, io.ErrClosedPipe
+	}
+	n, err := d.temp.WriteAt(p, off)
+	end := off + int64(n)
+	d.size = max(d.size, end)
+	if off == d.next && d.check != nil {
+		_, _ = d.check.Write(p[:n])
+		d.next = end
+	} else if off != d.next {
+		d.mixed = true
+	}
+	if d.unsynced += int64(n); err == nil && d.unsynced >= syncEvery {
+		d.unsynced = 0
+		err = d.temp.Sync()
+	}
+	return n, err
+}
+
+// End keeps the file if it is what was offered, else nothing of it.
+func (d *download) End(err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.temp == nil {
+		return err
+	}
+	path := ""
+	if err == nil {
+		err = d.verify()
+	}
+	if err == nil {
+		path, err = d.keep()
+	}
+	cerr := d.temp.Close()
+	if rerr := os.Remove(d.temp.Name()); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
+		d.client.log.Error("what has come of a file stays", "file", d.temp.Name(), "error", rerr)
+	}
+	d.temp = nil
+	if err == nil {
+		err = cerr
+	}
+	if err != nil {
+		d.tell("failed", "", err.Error())
+		var why *msrp.StatusError
+		if !errors.As(err, &why) {
+			d.client.log.Info("a file was not kept", "peer", d.from, "error", err)
+		}
+		return err
+	}
+	d.tell("complete", path, "")
+	return nil
+}
+
+// verify holds what has come against what was offered. Its errors are what the
+// peer is told.
+func (d *download) verify() error {
+	if d.file.Size != file.Unknown && d.size != d.file.Size {
+		return &msrp.StatusError{Code: msrp.StatusStop, Comment: fmt.Sprintf("%d bytes came, not %d", d.size, d.file.Size)}
+	}
+	if d.check == nil {
+		return nil
+	}
+	if d.mixed {
+		d.check.Reset()
+		if _, err := io.CopyBuffer(struct{ io.Writer }{d.check}, io.NewSectionReader(d.temp, 0, d.size), make([]byte, 256<<10)); err != nil {
+			return err
+		}
+	}
+	if !d.check.Matches() {
+		return &msrp.StatusError{Code: msrp.StatusStop, Comment: "the hash is another"}
+	}
+	return nil
+}
+
+// keep gives the file its name, or one beside those that are taken.
+func (d *download) keep() (path string, err error) {
+	if err := d.temp.Sync(); err != nil {
+		return "", err
+	}
+	dir := d.client.cfg.AcceptFiles
+	for n := 1; ; n++ {
+		path = filepath.Join(dir, file.Numbered(d.name, n))
+		if err = claim(d.temp.Name(), path); !errors.Is(err, fs.ErrExist) || n == 1000 {
+			break
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	folder, err := os.Open(dir)
+	if err != nil {
+		return "", err
+	}
+	defer folder.Close()
+	return path, folder.Sync()
+}
+
+// claim names a file, unless there is one of that name. Where the file system has
+// no links, an empty file holds the place.
+func claim(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	place, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_ = place.Close()
+	return os.Rename(from, to)
+}
+
+// close ends what has come to nothing. On nil it does nothing.
+func (d *download) close(reason string) {
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	if !d.over {
+		d.tell("failed", "", reason)
+	}
+	d.mu.Unlock()
+	d.client.mu.Lock()
+	d.client.downloads--
+	d.client.mu.Unlock()
+}
+
+// tell tells what became of the file, once. The lock is held.
+func (d *download) tell(state, path, reason string) {
+	d.over = true
+	e := Event{Type: "file", From: d.from, State: state, Name: d.name, File: path, ContentType: d.file.Type, Size: d.size, Reason: reason}
+	if state == "complete" && d.check != nil {
+		e.Hash = d.check.String()
+	}
+	d.client.emit(e)
+}
