@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"presfed/agents/client"
 )
 
 // mostResident is how much memory either end of a message of any size may have
@@ -31,70 +33,93 @@ func TestStreamInConstantMemory(t *testing.T) {
 			t.Fatalf("PRESFED_STREAM: %v", err)
 		}
 	}
-	binary := filepath.Join(t.TempDir(), "presfed") // the test's own has the race detector's memory
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	bob := exec.CommandContext(t.Context(), binary, "agent", "bob-pc", "--no-register", "--server", "tcp:127.0.0.1:9", "--answer", "auto", "--accept-types", "*", "--json")
-	input, err := bob.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	output, err := bob.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := bob.Start(); err != nil {
-		t.Fatal(err)
-	}
-	type event struct {
-		Type      string
-		Addresses []string
-		Size      int64
-	}
-	heard := bufio.NewScanner(output)
-	until := func(kind string) (e event) {
-		t.Helper()
-		for heard.Scan() {
-			e = event{}
-			if err := json.Unmarshal(heard.Bytes(), &e); err != nil {
-				t.Fatal(err)
-			}
-			if e.Type == kind {
-				return e
-			}
-		}
-		t.Fatalf("bob's agent ended without %s", kind)
-		return e
-	}
-	server := ""
-	for _, at := range until("ready").Addresses {
-		if strings.HasPrefix(at, "tcp:") {
-			server = at
-		}
-	}
-	alice := exec.CommandContext(t.Context(), binary, "send-im", "bob", "--user", "alice@example.com", "--server", server,
+	binary := plainProgram(t)
+	bob := startAgent(t, binary, "--answer", "auto", "--accept-types", "*")
+	alice := exec.CommandContext(t.Context(), binary, "send-im", "bob", "--user", "alice@example.com", "--server", bob.at,
 		"--content-type", "application/octet-stream", "--timeout", "10m")
 	var sender, receiver int
 	alice.Stdin = &atEnd{Reader: io.LimitReader(zeros{}, size), do: func() { sender = peak(t, alice.Process.Pid) }}
 	if out, err := alice.CombinedOutput(); err != nil {
 		t.Fatalf("send-im: %v\n%s", err, out)
 	}
-	if e := until("im"); e.Size != size {
+	if e := bob.until("im"); e.Size != size {
 		t.Errorf("%d bytes arrived, want %d", e.Size, size)
 	}
 	receiver = peak(t, bob.Process.Pid)
-	_ = input.Close()
-	until("closed")
-	if err := bob.Wait(); err != nil {
-		t.Errorf("bob's agent: %v", err)
-	}
+	bob.quit()
 	fmt.Printf("| size | end | most memory resident |\n|---|---|---|\n| %d MiB | `presfed send-im` | %d MiB |\n| %d MiB | `presfed agent` | %d MiB |\n", size>>20, sender>>10, size>>20, receiver>>10)
 	for name, resident := range map[string]int{"sender": sender, "receiver": receiver} {
 		t.Logf("%s of %d bytes: at most %d KiB resident", name, size, resident)
 		if resident == 0 || resident > mostResident {
 			t.Errorf("%s of %d bytes: %d KiB resident, want less than %d", name, size, resident, mostResident)
 		}
+	}
+}
+
+// plainProgram builds the program without the race detector's memory.
+func plainProgram(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "presfed")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// agentProcess is bob's agent in a process of its own, without a server.
+type agentProcess struct {
+	*exec.Cmd
+	t     *testing.T
+	at    string // a hop, for who wants to reach it
+	input io.Closer
+	heard *bufio.Scanner
+}
+
+func startAgent(t *testing.T, binary string, args ...string) *agentProcess {
+	t.Helper()
+	a := &agentProcess{t: t, Cmd: exec.CommandContext(t.Context(), binary, append([]string{"agent", "bob-pc", "--no-register", "--server", "tcp:127.0.0.1:9", "--json"}, args...)...)}
+	input, err := a.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := a.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Start(); err != nil {
+		t.Fatal(err)
+	}
+	a.input, a.heard = input, bufio.NewScanner(output)
+	for _, at := range a.until("ready").Addresses {
+		if strings.HasPrefix(at, "tcp:") {
+			a.at = at
+		}
+	}
+	return a
+}
+
+// until passes over events up to one of that type.
+func (a *agentProcess) until(typ string) (e client.Event) {
+	a.t.Helper()
+	for a.heard.Scan() {
+		e = client.Event{}
+		if err := json.Unmarshal(a.heard.Bytes(), &e); err != nil {
+			a.t.Fatal(err)
+		}
+		if e.Type == typ {
+			return e
+		}
+	}
+	a.t.Fatalf("bob's agent ended without %s", typ)
+	return e
+}
+
+func (a *agentProcess) quit() {
+	a.t.Helper()
+	_ = a.input.Close()
+	a.until("closed")
+	if err := a.Wait(); err != nil {
+		a.t.Errorf("bob's agent: %v", err)
 	}
 }
 
