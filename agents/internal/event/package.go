@@ -32,6 +32,9 @@ type Package struct {
 	// if full, else what changed since it was last asked for this subscription.
 	// version counts the NOTIFYs with a body, from 0.
 	Body func(s *Subscription, full bool, version uint64) (Body, error)
+	// Same says that the watcher is shown what she was shown under another treatment:
+	// then a decision between the two is nothing to tell her. nil: it never is.
+	Same func(s *Subscription, before string) bool
 	// Began and Ended hear of every subscription, a fetch included, Ended with the
 	// reason, and Settled of each that a decision has brought to another state; nil:
 	// not wanted.

@@ -50,8 +50,8 @@ func (n *Notifier) settle(s *Subscription, decision Decision) bool {
 		s.treatment, s.granted = decision.Treatment, decision.Verdict == Active
 		return true
 	}
-	was := s.state
-	if !s.take(decision) {
+	was, treated := s.state, s.treatment
+	if !s.take(decision) || s.state == was && s.pkg.Same != nil && s.pkg.Same(s, treated) {
 		return waited
 	}
 	n.settled(s, was)

@@ -117,7 +117,7 @@ func (p *Presence) Package() event.Package {
 	return event.Package{
 		Name: Name, Types: []string{ContentType},
 		Min: p.cfg.SubscribeMin, Default: p.cfg.SubscribeDefault, Max: p.cfg.SubscribeMax,
-		Decide: p.decide, Body: p.body, Began: p.began, Settled: p.cfg.Settled, Ended: p.ended,
+		Decide: p.decide, Body: p.body, Same: p.same, Began: p.began, Settled: p.cfg.Settled, Ended: p.ended,
 	}
 }
 

@@ -64,10 +64,21 @@ func (p *Presence) SetShare(presentity string, from Origin, s *Share) {
 		told = p.notifier.RedecideNow(presentity, from.concerns) // before anyone is shown more
 	}
 	tell(told)
+	if missing {
+		p.reveal(who, from, told)
+	}
 	if who.views != nil && p.size(who.views) > p.cfg.View {
 		p.cfg.Log.Warn("with the shares of other servers a view is too large for a NOTIFY: it is not shown", "presentity", presentity, "bytes", p.size(who.views), "most", p.cfg.View)
 	}
 	p.tidy(who)
+}
+
+// reveal tells those who are blocked politely what they are shown once the view has
+// all it needs, as it is told to everybody whom it was not shown before.
+func (p *Presence) reveal(who *presentity, from Origin, told map[*event.Subscription]bool) {
+	p.notifier.Changed(who.aor, Name, func(s *event.Subscription) bool {
+		return s.View() == Composed && s.Treatment() == string(PoliteBlock) && !told[s] && from.concerns(s) && p.complete(who.aor, s.Watcher())
+	})
 }
 
 // concerns says whether a share can matter to a subscription.

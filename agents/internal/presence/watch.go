@@ -18,20 +18,18 @@ func (p *Presence) decide(s *event.Subscription) (event.Decision, error) {
 	}
 	d := event.Decision{Treatment: string(treatment)}
 	switch treatment {
-	case Allow:
+	case Allow, PoliteBlock: // both wait alike, for both must look alike
 		d.Verdict = event.Active
 		if s.View() == Composed {
 			p.agreed(s, &d)
 		}
-	case PoliteBlock:
-		d.Verdict = event.Active
 	case Confirm:
 		d.Verdict = event.Pending
 	}
 	return d, nil
 }
 
-// agreed takes in what the other servers say of a watcher whom our policy allows.
+// agreed takes in what the other servers say of a watcher who is shown something.
 func (p *Presence) agreed(s *event.Subscription, d *event.Decision) {
 	denied, undecided := p.stand(s.Resource(), s.Watcher())
 	switch {
@@ -50,24 +48,32 @@ func (p *Presence) agreed(s *event.Subscription, d *event.Decision) {
 // 6.8), so while a share is missing there is none, and none where it would be too
 // large for any NOTIFY.
 func (p *Presence) body(s *event.Subscription, _ bool, _ uint64) (event.Body, error) {
-	if s.Treatment() != string(Allow) {
-		return event.Body{Bytes: p.absent(s.Resource(), s.View())}, nil
-	}
+	return event.Body{Bytes: p.shown(s, s.Treatment())}, nil
+}
+
+// shown is the document that a watcher is shown under a treatment. One who is
+// blocked politely must not be able to tell that from somebody who is not there.
+func (p *Presence) shown(s *event.Subscription, treatment string) []byte {
 	if s.View() == Composed && !p.complete(s.Resource(), s.Watcher()) {
-		return event.Body{}, nil
+		return nil
 	}
 	who := p.known(s.Resource())
-	if who == nil {
-		return event.Body{Bytes: p.absent(s.Resource(), s.View())}, nil
+	if who == nil || treatment != string(Allow) {
+		return p.absent(s.Resource(), s.View())
 	}
 	if s.View() == Own {
-		return event.Body{Bytes: p.own(p.look(who))}, nil
+		return p.own(p.look(who))
 	}
 	view := p.composed(who, s.Watcher())
 	if len(view) > p.cfg.View { // SetShare has said so
-		return event.Body{}, nil
+		return nil
 	}
-	return event.Body{Bytes: view}, nil
+	return view
+}
+
+// same says that a watcher is shown what she was under another treatment.
+func (p *Presence) same(s *event.Subscription, before string) bool {
+	return bytes.Equal(p.shown(s, before), p.shown(s, s.Treatment()))
 }
 
 // tell lets those watchers know whose view has changed.

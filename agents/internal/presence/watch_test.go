@@ -82,6 +82,47 @@ func TestOneBlockedPolitelySeesWhatAnAbsentUserShows(t *testing.T) {
 	}
 }
 
+// A decision that changes nothing of what is shown is nothing to tell: it would say
+// that there was one.
+func TestADecisionThatShowsNothingElse(t *testing.T) {
+	s := newServer(t, nil)
+	d := newDevice(t, s)
+	d.watch(alice, bob)
+	expect(t, d.notice(), "active;expires=3600 "+alice+"=closed")
+	for _, treatment := range []Treatment{PoliteBlock, Allow, PoliteBlock} {
+		s.judge(bob, treatment)
+		d.quiet()
+	}
+	d.published(doc("sip:a", "open", "away"))
+	d.quiet()
+	s.judge(bob, Allow)
+	expect(t, d.notice(), "active;expires=3600 sip:a=open away")
+	s.judge(bob, PoliteBlock)
+	expect(t, d.notice(), "active;expires=3600 "+alice+"=closed")
+}
+
+// One who is blocked politely waits for other servers' shares as everybody does.
+func TestOneBlockedPolitelyWaitsAsOthersDo(t *testing.T) {
+	s := newServer(t, func(cfg *Config) { cfg.Others = func(string) Others { return Others{Servers: []string{"server-b"}} } })
+	blocked, allowed := newDevice(t, s), newDevice(t, s)
+	s.judge("sip:eve@example.com", PoliteBlock)
+	blocked.watch(alice, "sip:eve@example.com")
+	allowed.watch(alice, bob)
+	blocked.quiet()
+	allowed.quiet()
+	for _, share := range []*Share{{}, nil, {}} { // there, missing, there again
+		s.share("server-b", "", share)
+		if share == nil {
+			blocked.quiet()
+			allowed.quiet()
+			continue
+		}
+		want := "active;expires=3600 " + alice + "=closed"
+		expect(t, allowed.notice(), want)
+		expect(t, blocked.notice(), want)
+	}
+}
+
 func TestOwnShareAndComposedViewAreApart(t *testing.T) {
 	s := newServer(t, func(cfg *Config) {
 		cfg.Mirror = true
