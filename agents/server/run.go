@@ -24,6 +24,7 @@ func (s *Server) Run(ctx context.Context) error {
 	serving.Go(func() error { return s.im.Run(ctx) })
 	serving.Go(func() error { return s.endpoint.Run(ctx) })
 	serving.Go(func() error { return s.runAdmin(ctx) })
+	serving.Go(func() error { return s.runXCAP(ctx) })
 	serving.Go(func() error { s.purge(ctx); return nil })
 	s.backend.Restore(s.shares) // first, so that what is needed is taken for what was held
 	s.shares = nil

@@ -105,6 +105,9 @@ type Config struct {
 	// /debug/pprof/.
 	Admin   netip.AddrPort
 	Profile bool
+	// XCAP is where users read and change their rules by HTTP (RFC 4825), TCP or TLS;
+	// zero: nowhere.
+	XCAP Listen
 }
 
 // Server is a running server. New opens and binds all it needs; Close lets go
@@ -134,6 +137,7 @@ type Server struct {
 	shares     []state.Subscription // held at other servers before a restart, until Run
 	control    *control.Server      // nil: none
 	admin      *admin               // nil: none
+	xcap       *xcap                // nil: none
 	stopped    chan struct{}        // closed when the control socket says so
 	stopOnce   sync.Once
 	noServers  sync.Map // flows whose certificate is no server's, once the log has said so
@@ -176,6 +180,9 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 		return s, err
 	}
 	if err = s.openAdmin(); err != nil {
+		return s, err
+	}
+	if err = s.openXCAP(); err != nil {
 		return s, err
 	}
 	s.policy = policy.New(locate.Rules(s.locate))
@@ -277,6 +284,9 @@ func (s *Server) Close() error {
 	}
 	if s.admin != nil {
 		_ = s.admin.listener.Close() // Run has closed it, if there was one
+	}
+	if s.xcap != nil {
+		_ = s.xcap.listener.Close()
 	}
 	if s.store != nil {
 		err = s.store.Close()

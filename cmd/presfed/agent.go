@@ -34,6 +34,7 @@ type agentOptions struct {
 	notices      []string
 	envelope     envelopeOptions
 	directory    string
+	xcap         string
 	stay         bool
 	control      string
 	save         string
@@ -82,6 +83,7 @@ basic=closed for all of them closed.`,
 	f.StringSliceVar(&opts.notices, "notices", []string{"delivery"}, "`what` the senders of messages are told who ask (RFC 5438): delivery, display when it is printed, or none")
 	opts.envelope.flags(cmd)
 	f.StringVar(&opts.directory, "directory", "", "the domain's directory, a `file`, for allow, block, polite-block, confirm and the buddy list")
+	f.StringVar(&opts.xcap, "xcap", "", "XCAP root of the user's server, a `URL`, for allow, block, polite-block and confirm by her own credentials (RFC 4825)")
 	f.StringVar(&opts.save, "save", "", "`folder` for messages of sessions that are larger than 1 MiB (default: they are only counted)")
 	f.StringVar(&opts.acceptFiles, "accept-files", "", "`folder` for files that are offered (RFC 5547); they are taken at once (default: none is taken)")
 	f.StringVar(&opts.maxFile, "max-file", "1GiB", "largest `size` of a file that is taken, as 10MB or 1GiB")

@@ -33,7 +33,7 @@ func agentCommands() []agentCommand {
 		{"unwatch", "TARGET", "end that subscription", 1, (*agent).unwatch},
 		{"list", "", "who is watched, the buddy list, the sessions", 0, (*agent).list},
 		{"watchers", "", "who watches the user, or waits for a decision", 0, (*agent).watchers},
-		{"allow", "WATCHER", "decide about who watches (needs --directory)", 1, rule(db.Allow)},
+		{"allow", "WATCHER", "decide about who watches (needs --xcap or --directory)", 1, rule(db.Allow)},
 		{"block", "WATCHER", "", 1, rule(db.Block)},
 		{"polite-block", "WATCHER", "", 1, rule(db.PoliteBlock)},
 		{"confirm", "WATCHER", "", 1, rule(db.Confirm)},
@@ -246,8 +246,11 @@ func (a *agent) list(ctx context.Context, _ []string) error {
 // rule sets what a watcher gets, where the servers look it up.
 func rule(handling db.Handling) func(*agent, context.Context, []string) error {
 	return func(a *agent, ctx context.Context, args []string) error {
+		if a.opts.xcap != "" {
+			return a.device.Decide(ctx, a.opts.xcap, args[0], handling)
+		}
 		if a.opts.directory == "" {
-			return errors.New("where are the rules? Start the agent with --directory FILE")
+			return errors.New("where are the rules? Start the agent with --xcap URL, or --directory FILE")
 		}
 		o := directoryPolicyOptions{
 			directoryOptions: directoryOptions{con: a.opts.con, path: a.opts.directory},

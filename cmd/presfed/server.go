@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ type serverOptions struct {
 	synced     bool
 	withInput  bool
 	admin      string
+	xcap       string
 	profile    bool
 }
 
@@ -88,6 +90,7 @@ flags go before the environment, the environment before the file.
 	opts.limits.flags(f)
 	f.BoolVar(&opts.synced, "synchronised", false, "keep a copy of the directory that follows it, instead of asking it")
 	f.StringVar(&opts.admin, "admin", "", "loopback `address:port` for /metrics (Prometheus) and /healthz by HTTP")
+	f.StringVar(&opts.xcap, "xcap", "", "`transport:address:port` where users change their rules by HTTP (RFC 4825): tls (https) or tcp (http)")
 	f.BoolVar(&opts.profile, "pprof", false, "profiles at /debug/pprof/ of --admin")
 	f.BoolVar(&opts.withInput, "end-with-input", false, "end when standard input does, and so with the process that holds it")
 	f.StringVar(&opts.logLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
@@ -111,6 +114,13 @@ func runServer(ctx context.Context, opts serverOptions) error {
 		return err
 	}
 	cfg.Profile = opts.profile
+	if opts.xcap != "" {
+		at, err := listenAddresses([]string{opts.xcap})
+		if err != nil {
+			return err
+		}
+		cfg.XCAP = at[0]
+	}
 	if opts.pathMTU != 0 && (opts.pathMTU < 1300 || opts.pathMTU > 65535) {
 		return usage("as in --path-mtu 1500", "--path-mtu %d: want 1300 to 65535", opts.pathMTU)
 	}
@@ -192,8 +202,9 @@ func printReady(con *console, name string, s *server.Server) error {
 		Name   string   `json:"name"`
 		Listen []string `json:"listen"`
 		Admin  string   `json:"admin,omitempty"`
-	}{"ready", name, at, admin}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "ready %s %s\n", name, strings.TrimSpace(strings.Join(at, " ")+" "+admin))
+		XCAP   string   `json:"xcap,omitempty"`
+	}{"ready", name, at, admin, s.XCAPRoot()}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "ready %s %s\n", name, strings.Join(slices.DeleteFunc(append(at, admin, s.XCAPRoot()), func(s string) bool { return s == "" }), " "))
 		return err
 	})
 }

@@ -99,7 +99,7 @@ func (v *Verifier) Verify(ctx context.Context, req *message.Request, role Role) 
 			if weighed++; weighed > maxCredentials {
 				return "", &message.ParseError{Status: 400, Where: field, What: "too many credentials"}
 			}
-			user, w, err := v.weigh(ctx, req, cred, alg, field)
+			user, w, err := v.weigh(ctx, string(req.Method), func(uri string) bool { return v.meantFor(uri, req) }, cred, alg, field)
 			if err != nil {
 				return "", err
 			}
@@ -141,13 +141,12 @@ func (v *Verifier) read(value, field string) (*digest.Credentials, Algorithm, er
 
 // weigh decides about one set of credentials. The secret is checked before the
 // nonce: only who knows it is told that its nonce is stale.
-func (v *Verifier) weigh(ctx context.Context, req *message.Request, cred *digest.Credentials, alg Algorithm, field string) (user string, why Why, err error) {
+func (v *Verifier) weigh(ctx context.Context, method string, meant func(uri string) bool, cred *digest.Credentials, alg Algorithm, field string) (user string, why Why, err error) {
 	if cred.QOP != "auth" || cred.Cnonce == "" || cred.Nc <= 0 || int64(cred.Nc) > math.MaxUint32 {
 		// RFC 8760 section 2.6 item 8: asked with qop, a client answers with it.
 		return "", "", &message.ParseError{Status: 400, Where: field, What: "want qop=auth with cnonce and nc"}
 	}
-	uri, err := message.ParseURI(cred.URI)
-	if err != nil || !v.meantFor(uri, req) {
+	if !meant(cred.URI) {
 		return "", "", &message.ParseError{Status: 400, Where: field, What: "its uri is not what this request is for"}
 	}
 	ha1, err := v.ha1(ctx, cred.Username, alg)
@@ -162,7 +161,7 @@ func (v *Verifier) weigh(ctx context.Context, req *message.Request, cred *digest
 	want, err := digest.Digest(&digest.Challenge{
 		Realm: cred.Realm, Nonce: cred.Nonce, Algorithm: string(alg), QOP: []string{"auth"},
 	}, digest.Options{
-		Method: string(req.Method), URI: cred.URI, Username: cred.Username,
+		Method: method, URI: cred.URI, Username: cred.Username,
 		A1: strings.ToLower(ha1), Cnonce: cred.Cnonce, Count: cred.Nc,
 	})
 	if err != nil {
@@ -182,7 +181,11 @@ func (v *Verifier) weigh(ctx context.Context, req *message.Request, cred *digest
 	return cred.Username, "", nil
 }
 
-func (v *Verifier) meantFor(uri message.URI, req *message.Request) bool {
+func (v *Verifier) meantFor(named string, req *message.Request) bool {
+	uri, err := message.ParseURI(named)
+	if err != nil {
+		return false
+	}
 	if v.accepts != nil && v.accepts(uri) {
 		return true
 	}
