@@ -39,18 +39,16 @@ func (e *RulesError) Error() string {
 // maxRules bounds the document that a server may answer with.
 const maxRules = 128 << 10
 
-// Decide says what a watcher of the user's gets: her document of rules (RFC 5025)
+// Decide says what a watcher of the user's gets, "@domain" being everybody of a
+// domain and "default" everybody else: her document of rules (RFC 5025)
 // is read below the XCAP root, changed, and written back (RFC 4825), anew where
 // somebody else has changed it meanwhile.
 func (c *Client) Decide(ctx context.Context, root, watcher string, handling db.Handling) error {
-	uri, err := resolve.User(watcher, c.aor.Host)
+	rule, err := c.rule(watcher)
 	if err != nil {
 		return err
 	}
-	aor, err := db.ParseAOR(strings.TrimPrefix(message.AOR(uri), "sip:"), c.aor.Host)
-	if err != nil {
-		return err
-	}
+	rule.Handling = handling
 	at, err := url.Parse(strings.TrimSuffix(root, "/") + "/pres-rules/users/" + url.PathEscape(c.AOR()) + "/index")
 	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" {
 		return fmt.Errorf("the XCAP root %q is no http or https URL", root)
@@ -60,7 +58,7 @@ func (c *Client) Decide(ctx context.Context, root, watcher string, handling db.H
 		Username: cmp.Or(c.cfg.Username, message.Unescape(c.aor.User)), Password: c.cfg.Password, Transport: transport,
 	}}
 	for tries := 0; ; tries++ {
-		err := c.decideOnce(ctx, web, at.String(), aor, handling)
+		err := c.decideOnce(ctx, web, at.String(), rule)
 		var refused *RulesError
 		if !errors.As(err, &refused) || refused.Status != http.StatusPreconditionFailed || tries == 4 {
 			return err
@@ -68,8 +66,28 @@ func (c *Client) Decide(ctx context.Context, root, watcher string, handling db.H
 	}
 }
 
-func (c *Client) decideOnce(ctx context.Context, web *http.Client, at, watcher string, handling db.Handling) error {
-	presentity := strings.TrimPrefix(c.AOR(), "sip:")
+// rule is one for a watcher as people write one: a user, "@domain" for everybody of
+// a domain, "default" for everybody else.
+func (c *Client) rule(watcher string) (db.Rule, error) {
+	rule := db.Rule{Presentity: strings.TrimPrefix(c.AOR(), "sip:")}
+	if domain, ok := strings.CutPrefix(watcher, "@"); ok {
+		rule.Match, rule.Watcher = db.MatchDomain, strings.ToLower(domain)
+		return rule, nil
+	}
+	if watcher == "default" {
+		rule.Match = db.MatchDefault
+		return rule, nil
+	}
+	uri, err := resolve.User(watcher, c.aor.Host)
+	if err != nil {
+		return rule, err
+	}
+	rule.Match = db.MatchUser
+	rule.Watcher, err = db.ParseAOR(strings.TrimPrefix(message.AOR(uri), "sip:"), c.aor.Host)
+	return rule, err
+}
+
+func (c *Client) decideOnce(ctx context.Context, web *http.Client, at string, next db.Rule) error {
 	etag, doc, err := exchange(ctx, web, http.MethodGet, at, "", nil)
 	var refused *RulesError
 	var rules []db.Rule
@@ -78,11 +96,10 @@ func (c *Client) decideOnce(ctx context.Context, web *http.Client, at, watcher s
 	case err != nil:
 		return err
 	default:
-		if rules, err = presrules.Parse(doc, presentity, c.aor.Host); err != nil {
+		if rules, err = presrules.Parse(doc, next.Presentity, c.aor.Host); err != nil {
 			return fmt.Errorf("the rules at the server say more than can be changed here: %w", err)
 		}
 	}
-	next := db.Rule{Presentity: presentity, Match: db.MatchUser, Watcher: watcher, Handling: handling}
 	rules = slices.DeleteFunc(rules, func(r db.Rule) bool { return r.Match == next.Match && r.Watcher == next.Watcher })
 	rules = append([]db.Rule{next}, rules...)
 	_, _, err = exchange(ctx, web, http.MethodPut, at, etag, presrules.Bytes(rules, db.Confirm))

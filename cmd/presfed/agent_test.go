@@ -194,7 +194,8 @@ func oneServer(t *testing.T) (s *server.Server, at, directory string) {
 		must(d.Assign(t.Context(), user, routing.Place{Model: routing.Partitioned, Servers: []string{"server-a"}}))
 	}
 	s, err = server.New(t.Context(), server.Config{
-		Name: "server-a", Directory: path, State: filepath.Join(dir, "state"), NoAuth: true,
+		Name: "server-a", Directory: path, State: filepath.Join(dir, "state"), NoAuth: true, WatchersEvery: 10 * time.Millisecond,
+		XCAP:   server.Listen{Transport: "TCP", Addr: netip.MustParseAddrPort("127.0.0.1:0")},
 		Listen: []server.Listen{{Transport: "TCP", Addr: netip.MustParseAddrPort("127.0.0.1:0")}},
 	})
 	must(err)
@@ -225,6 +226,37 @@ func TestAgentsMeet(t *testing.T) {
 	bob.quit()
 	if n := len(s.Bindings("bob@example.com")); n != 0 {
 		t.Errorf("%d bindings are left", n)
+	}
+}
+
+// TestAgentsDecide: she hears who asks and decides at her server; he hears of that.
+func TestAgentsDecide(t *testing.T) {
+	s, at, path := oneServer(t)
+	bob := drive(t, "bob-pc", "--server", at, "--xcap", s.XCAPRoot())
+	bob.until("ready")
+	bob.tell("confirm default", "status open here", "wait published 10s", "watchers")
+	bob.until("watcher-list")
+	alice := drive(t, "alice-pc", "--server", at)
+	alice.until("ready")
+	alice.tell("watch bob", "wait presence state=pending 10s")
+	bob.tell("wait watcher entity=alice state=pending reason=subscribe 10s", "polite-block alice", "wait watcher entity=alice state=active reason=approved 10s")
+	alice.tell("wait presence state=active basic=closed 10s", "list")
+	alice.until("list") // so the wait has found it
+	bob.tell("allow alice")
+	alice.tell("wait presence basic=open note=here 10s", "list")
+	alice.until("list")
+	bob.tell("block alice", "wait watcher entity=alice state=terminated reason=rejected 10s")
+	alice.tell("wait presence state=terminated reason=rejected 10s")
+	alice.quit()
+	bob.quit()
+	d, err := db.Open(t.Context(), path, db.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	rules, err := d.Policy(t.Context(), "bob@example.com")
+	if err != nil || len(rules) != 2 || rules[0].Handling != db.Block || rules[1].Handling != db.Confirm || rules[1].Match != db.MatchDefault {
+		t.Errorf("%v, %v", rules, err)
 	}
 }
 
