@@ -10,11 +10,14 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"presfed/agents/internal/policy"
 	"presfed/db"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const alice = "alice@example.com"
 
