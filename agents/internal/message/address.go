@@ -1,6 +1,10 @@
 package message
 
-import "strings"
+import (
+	"strings"
+
+	sipgo "github.com/emiago/sipgo/sip"
+)
 
 // Param is a header parameter; Value is as it stands, quotes included.
 type Param struct{ Name, Value string }
@@ -126,9 +130,11 @@ func ParseParams(s string) (Params, error) {
 	if s[0] != ';' {
 		return nil, &ParseError{Status: 400, Where: "parameters", What: "want a semicolon before " + quoteClip(s)}
 	}
-	parts := splitOutside(s[1:], ';')
-	out := make(Params, 0, len(parts))
-	for _, part := range parts {
+	out := make(Params, 0, strings.Count(s, ";"))
+	for rest := s; rest != ""; {
+		part := rest[1:]
+		end := indexOutside(part, ';')
+		part, rest = strings.TrimSpace(part[:end]), part[end:]
 		name, value, _ := strings.Cut(part, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !isToken(name) {
@@ -191,12 +197,20 @@ func From(m Message) (Address, error) { return single(m, "From") }
 func To(m Message) (Address, error) { return single(m, "To") }
 
 func single(m Message, name string) (Address, error) {
-	v := Get(m, name)
-	if v == "" {
+	h := find(m, name)
+	if h == nil || h.Value() == "" {
 		return Address{}, &ParseError{Status: 400, Where: name, What: "missing"}
 	}
-	a, err := ParseAddress(v)
-	return a, at(err, name)
+	return addressOf(h)
+}
+
+// addressOf reads the one address of a field, if Parse has not.
+func addressOf(h sipgo.Header) (Address, error) {
+	if f, ok := h.(*field); ok && f.address != nil {
+		return *f.address, nil
+	}
+	a, err := ParseAddress(h.Value())
+	return a, at(err, h.Name())
 }
 
 // Addresses reads every address of a field.

@@ -59,17 +59,23 @@ func isCanonical(name string) bool {
 // Get is the first value of the field, or "". A parsed message has canonical
 // names only; name must be canonical.
 func Get(m Message, name string) string {
-	for _, h := range listOf(m) {
-		if h.Name() == name {
-			return h.Value()
-		}
+	if h := find(m, name); h != nil {
+		return h.Value()
 	}
 	return ""
 }
 
 // Has says whether the field is there at all.
-func Has(m Message, name string) bool {
-	return slices.ContainsFunc(listOf(m), func(h sipgo.Header) bool { return h.Name() == name })
+func Has(m Message, name string) bool { return index(m, name) >= 0 }
+
+// Count is how many fields of that name there are.
+func Count(m Message, name string) (n int) {
+	for _, h := range listOf(m) {
+		if h.Name() == name {
+			n++
+		}
+	}
+	return n
 }
 
 // Raw is every field of that name, a line each, in order.
@@ -103,7 +109,7 @@ func HasToken(m Message, name, token string) bool {
 
 // Set makes value the only one of the field, in the first one's place.
 func Set(m Message, name, value string) {
-	h := sipgo.NewHeader(name, value)
+	h := newField(name, value)
 	list := listOf(m)
 	for i, old := range list {
 		if old.Name() == name {
@@ -116,10 +122,22 @@ func Set(m Message, name, value string) {
 }
 
 // Add appends a field.
-func Add(m Message, name, value string) { m.AppendHeader(sipgo.NewHeader(name, value)) }
+func Add(m Message, name, value string) { m.AppendHeader(newField(name, value)) }
 
-// Prepend puts a field first.
-func Prepend(m Message, name, value string) { m.PrependHeader(sipgo.NewHeader(name, value)) }
+// Prepend puts fields first, in the order given.
+func Prepend(m Message, name string, values ...string) { insert(m, 0, name, values...) }
+
+// Lead puts fields before all others but Via, in the order given.
+func Lead(m Message, name string, values ...string) {
+	list, at := listOf(m), 0
+	for at < len(list) && list[at].Name() == "Via" {
+		at++
+	}
+	insert(m, at, name, values...)
+}
+
+// SetFirst gives the first field of that name, which there is, another value.
+func SetFirst(m Message, name, value string) { listOf(m)[index(m, name)] = newField(name, value) }
 
 // Remove takes every field of that name out.
 func Remove(m Message, name string) { removeFrom(m, name, 0) }
@@ -134,7 +152,16 @@ func removeFrom(m Message, name string, from int) {
 			keep++
 		}
 	}
-	setList(m, list[:keep])
+	cut(m, keep)
+}
+
+// RemoveFirst takes the first field of that name out.
+func RemoveFirst(m Message, name string) {
+	list := listOf(m)
+	if i := index(m, name); i >= 0 {
+		copy(list[i:], list[i+1:])
+		cut(m, len(list)-1)
+	}
 }
 
 // Seconds reads a field of delta-seconds; ok is false where it is missing or
@@ -156,13 +183,21 @@ func SplitList(s string) []string {
 }
 
 // splitOutside gives what stands between the separators, trimmed; it may be empty.
-func splitOutside(s string, sep byte) []string {
-	var out []string
-	quoted, bracket, start := false, false, 0
-	take := func(end int) {
-		out = append(out, strings.TrimSpace(s[start:end]))
-		start = end + 1
+func splitOutside(s string, sep byte) (out []string) {
+	for {
+		end := indexOutside(s, sep)
+		out = append(out, strings.TrimSpace(s[:end]))
+		if end == len(s) {
+			return out
+		}
+		s = s[end+1:]
 	}
+}
+
+// indexOutside is where the first separator stands outside quotes and angle
+// brackets; the length of s where none does.
+func indexOutside(s string, sep byte) int {
+	quoted, bracket := false, false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case quoted && c == '\\':
@@ -175,11 +210,10 @@ func splitOutside(s string, sep byte) []string {
 		case c == '>':
 			bracket = false
 		case c == sep && !bracket:
-			take(i)
+			return i
 		}
 	}
-	take(len(s))
-	return out
+	return len(s)
 }
 
 func listOf(m Message) []sipgo.Header {
@@ -190,18 +224,4 @@ func listOf(m Message) []sipgo.Header {
 		return m.Headers()
 	}
 	return nil
-}
-
-// setList shortens the list of fields to keep: what was dropped is removed one
-// by one through sipgo, which has no way to cut its list.
-func setList(m Message, keep []sipgo.Header) {
-	type remover interface{ RemoveHeader(string) bool }
-	r := m.(remover)
-	list := listOf(m)
-	for i := len(keep); i < len(list); i++ {
-		list[i] = sipgo.NewHeader("", "")
-	}
-	for range len(list) - len(keep) {
-		r.RemoveHeader("")
-	}
 }

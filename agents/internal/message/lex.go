@@ -19,6 +19,9 @@ func (e *ParseError) Error() string { return e.Where + ": " + e.What }
 
 // at names the field in which a shared reader found its error.
 func at(err error, field string) error {
+	if err == nil {
+		return nil
+	}
 	var p *ParseError
 	if errors.As(err, &p) {
 		return &ParseError{Status: p.Status, Where: field, What: p.What}

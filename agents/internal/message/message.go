@@ -70,28 +70,27 @@ func NewResponse(req *Request, status int, reason, toTag string) *Response {
 	}
 	res := sipgo.NewResponse(status, reason)
 	for _, h := range req.Headers() {
-		switch name := Canonical(h.Name()); name {
+		switch h.Name() {
 		case "Via", "From", "Call-ID", "CSeq":
-			Add(res, name, h.Value())
+			res.AppendHeader(h)
 		case "Timestamp":
 			if status == 100 {
-				Add(res, name, h.Value())
+				res.AppendHeader(h)
 			}
 		case "Record-Route":
 			if method := string(req.Method); status > 100 && status < 300 &&
 				(method == INVITE || method == SUBSCRIBE || method == NOTIFY || method == REFER) {
-				Add(res, name, h.Value())
+				res.AppendHeader(h)
 			}
 		case "To":
-			to := h.Value()
-			if a, err := ParseAddress(to); err == nil && status != 100 && toTag != "" && a.Tag() == "" {
-				if _, empty := a.Params.Get("tag"); empty {
-					to = a.WithTag(toTag).String()
-				} else {
-					to += ";tag=" + toTag // as it came (RFC 3261 section 8.2.6.2)
-				}
+			a, err := addressOf(h)
+			if err != nil || status == 100 || toTag == "" || a.Tag() != "" {
+				res.AppendHeader(h)
+			} else if _, empty := a.Params.Get("tag"); empty {
+				Add(res, "To", a.WithTag(toTag).String())
+			} else {
+				Add(res, "To", h.Value()+";tag="+toTag) // as it came (RFC 3261 section 8.2.6.2)
 			}
-			Add(res, name, to)
 		}
 	}
 	return res
@@ -102,9 +101,7 @@ func NewResponse(req *Request, status int, reason, toTag string) *Response {
 func Clone(req *Request) *Request {
 	c := NewRequest(string(req.Method), *req.Recipient.Clone())
 	c.SipVersion = req.SipVersion
-	for _, h := range req.Headers() {
-		c.AppendHeader(sipgo.NewHeader(h.Name(), h.Value()))
-	}
+	c.PrependHeader(req.Headers()...)
 	SetBody(c, "", req.Body())
 	return c
 }
@@ -113,9 +110,7 @@ func Clone(req *Request) *Request {
 func CloneResponse(res *Response) *Response {
 	c := sipgo.NewResponse(res.StatusCode, res.Reason)
 	c.SipVersion = res.SipVersion
-	for _, h := range res.Headers() {
-		c.AppendHeader(sipgo.NewHeader(h.Name(), h.Value()))
-	}
+	c.PrependHeader(res.Headers()...)
 	SetBody(c, "", res.Body())
 	return c
 }
@@ -126,26 +121,40 @@ func SetBody(m Message, contentType string, body []byte) {
 	if contentType != "" {
 		Set(m, "Content-Type", contentType)
 	}
-	m.SetBody(body)
+	if len(body) > 0 || len(m.Body()) > 0 {
+		m.SetBody(body)
+	}
 	// sipgo remembers a length it has read before: the field is ours to write.
-	Set(m, "Content-Length", strconv.Itoa(len(body)))
+	if length := strconv.Itoa(len(body)); Get(m, "Content-Length") != length {
+		Set(m, "Content-Length", length)
+	}
 }
 
 // Bytes is m as it goes on the wire, Content-Length included.
 func Bytes(m Message) []byte {
-	if Get(m, "Content-Length") == "" {
+	if find(m, "Content-Length") == nil {
 		SetBody(m, "", m.Body())
 	}
-	w := &buffer{b: make([]byte, 0, 512+len(m.Body()))}
-	m.StringWrite(w)
-	return w.b
-}
-
-type buffer struct{ b []byte }
-
-func (w *buffer) WriteString(s string) (int, error) {
-	w.b = append(w.b, s...)
-	return len(s), nil
+	var start string
+	switch m := m.(type) {
+	case *Request:
+		start = string(m.Method) + " " + m.Recipient.String() + " " + m.SipVersion
+	case *Response:
+		start = m.SipVersion + " " + strconv.Itoa(m.StatusCode) + " " + m.Reason
+	}
+	size := len(start) + 4 + len(m.Body())
+	for _, h := range listOf(m) {
+		size += len(h.Name()) + len(h.Value()) + 4
+	}
+	b := append(append(make([]byte, 0, size), start...), "\r\n"...)
+	for _, h := range listOf(m) {
+		b = append(b, h.Name()...)
+		b = append(b, ": "...)
+		b = append(b, h.Value()...)
+		b = append(b, "\r\n"...)
+	}
+	b = append(b, "\r\n"...)
+	return append(b, m.Body()...)
 }
 
 // Method is the request's method, or the CSeq method of a response.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,9 +44,11 @@ func Parse(raw []byte, limits Limits) (Message, error) {
 	if msg == nil {
 		return nil, err
 	}
-	for _, f := range fields {
-		msg.AppendHeader(sipgo.NewHeader(f.name, f.value))
+	headers := make([]sipgo.Header, len(fields))
+	for i := range fields {
+		headers[i] = &fields[i]
 	}
+	msg.PrependHeader(headers...)
 	if err != nil {
 		return msg, err
 	}
@@ -58,7 +61,7 @@ func Parse(raw []byte, limits Limits) (Message, error) {
 	if len(body) > limits.BodyBytes {
 		return msg, &ParseError{Status: 413, Where: "body", What: fmt.Sprintf("%d bytes, at most %d", len(body), limits.BodyBytes)}
 	}
-	if err := Validate(msg); err != nil {
+	if err := validate(msg); err != nil {
 		return msg, err
 	}
 	if v := Get(msg, "Content-Length"); v != "" {
@@ -108,8 +111,6 @@ func parseStart(line string) (Message, error) {
 // isVersion knows SIP-Version, which is case-insensitive (RFC 3261 section 7.1).
 func isVersion(s string) bool { return strings.EqualFold(s, "SIP/2.0") }
 
-type field struct{ name, value string }
-
 // canonicalFields unfolds and names the fields. The start line comes back even
 // where a field is wrong.
 func canonicalFields(head []byte, most int) (start string, fields []field, err error) {
@@ -136,19 +137,22 @@ func canonicalFields(head []byte, most int) (start string, fields []field, err e
 			continue
 		}
 		name := strings.TrimRight(line[:colon], " \t")
-		if !isToken(name) || badByte(line, true) >= 0 {
+		usual := isCanonical(name)
+		if !usual && !isToken(name) || badByte(line, true) >= 0 {
 			err = errors.Join(err, &ParseError{Status: 400, Where: "header", What: "not a field: " + quoteClip(line)})
 			continue
 		}
-		name = Canonical(name)
+		if !usual {
+			name = Canonical(name)
+		}
 		value := strings.TrimSpace(line[colon+1:])
-		switch name {
-		case "Via", "Route", "Record-Route":
+		list := name == "Via" || name == "Route" || name == "Record-Route"
+		if list && (value == "" || strings.IndexByte(value, ',') >= 0) {
 			for _, v := range SplitList(value) {
-				fields = append(fields, field{name, v})
+				fields = append(fields, field{name: name, value: v})
 			}
-		default:
-			fields = append(fields, field{name, value})
+		} else {
+			fields = append(fields, field{name: name, value: value})
 		}
 		if len(fields) > most {
 			return start, fields, &ParseError{Status: 513, Where: "header", What: fmt.Sprintf("more than %d fields", most)}
@@ -158,6 +162,9 @@ func canonicalFields(head []byte, most int) (start string, fields []field, err e
 }
 
 func firstParseError(err error) error {
+	if err == nil {
+		return nil
+	}
 	var p *ParseError
 	if errors.As(err, &p) {
 		return p
@@ -195,21 +202,24 @@ func splitHead(raw []byte) (head, body []byte, ended bool) {
 	return raw[:i+2], raw[i+4:], true
 }
 
-// Validate checks what every message must have exactly once (RFC 3261 sections
+// validate checks what every message must have exactly once (RFC 3261 sections
 // 8.1.1, 8.2): Via, From, To, Call-ID, CSeq, matching methods, and a readable
-// Content-Length, Max-Forwards and Max-Breadth where they stand.
-func Validate(m Message) error {
-	for _, name := range [...]string{"From", "To", "Call-ID", "CSeq"} {
-		switch n := count(m, name); {
-		case n == 0:
-			return &ParseError{Status: 400, Where: name, What: "missing"}
-		case n > 1:
-			return &ParseError{Status: 400, Where: name, What: "more than once"}
+// Content-Length, Max-Forwards and Max-Breadth where they stand. It remembers what it
+// has read of the addresses and the topmost Via.
+func validate(m Message) error {
+	once := [...]string{"From", "To", "Call-ID", "CSeq", "Max-Forwards", "Max-Breadth", "Content-Length", "Expires", "Event", "Content-Type", "Subscription-State"}
+	var seen [len(once)]int
+	for _, h := range listOf(m) {
+		if i := slices.Index(once[:], h.Name()); i >= 0 {
+			seen[i]++
 		}
 	}
-	for _, name := range [...]string{"Max-Forwards", "Max-Breadth", "Content-Length", "Expires", "Event", "Content-Type", "Subscription-State"} {
-		if count(m, name) > 1 {
-			return &ParseError{Status: 400, Where: name, What: "more than once"}
+	for i, n := range seen {
+		switch {
+		case n > 1:
+			return &ParseError{Status: 400, Where: once[i], What: "more than once"}
+		case n == 0 && i < 4:
+			return &ParseError{Status: 400, Where: once[i], What: "missing"}
 		}
 	}
 	if CallID(m) == "" {
@@ -224,12 +234,20 @@ func Validate(m Message) error {
 		return &ParseError{Status: 400, Where: "CSeq", What: "method " + quoteClip(cseq.Method) + " in a " + string(req.Method)}
 	}
 	for _, name := range [...]string{"From", "To"} {
-		if _, err := single(m, name); err != nil {
+		a, err := single(m, name)
+		if err != nil {
 			return err
 		}
+		if f, ok := find(m, name).(*field); ok {
+			f.address = &a
+		}
 	}
-	if _, err := TopVia(m); err != nil {
+	via, err := TopVia(m)
+	if err != nil {
 		return err
+	}
+	if f, ok := find(m, "Via").(*field); ok {
+		f.via = &via
 	}
 	if v := Get(m, "Max-Forwards"); isReq && v != "" {
 		if n, err := strconv.ParseUint(v, 10, 32); err != nil || n > 255 {
@@ -241,13 +259,4 @@ func Validate(m Message) error {
 		return &ParseError{Status: 400, Where: "Max-Breadth", What: "want a number, have " + quoteClip(v)}
 	}
 	return nil
-}
-
-func count(m Message, name string) (n int) {
-	for _, h := range listOf(m) {
-		if h.Name() == name {
-			n++
-		}
-	}
-	return n
 }

@@ -53,17 +53,19 @@ func ParseVia(s string) (Via, error) {
 }
 
 func splitHostPort(s string) (host string, port int, err error) {
-	bad := &ParseError{Status: 400, Where: "host", What: quoteClip(s)}
+	bad := func() (string, int, error) {
+		return "", 0, &ParseError{Status: 400, Where: "host", What: quoteClip(s)}
+	}
 	end := strings.LastIndexByte(s, ':')
 	if strings.HasPrefix(s, "[") {
 		closing := strings.IndexByte(s, ']')
 		if closing < 0 {
-			return "", 0, bad
+			return bad()
 		}
 		end = -1
 		if rest := s[closing+1:]; rest != "" {
 			if rest[0] != ':' {
-				return "", 0, bad
+				return bad()
 			}
 			end = closing + 1
 		}
@@ -73,13 +75,13 @@ func splitHostPort(s string) (host string, port int, err error) {
 		host = s[:end]
 		n, perr := strconv.ParseUint(strings.TrimSpace(s[end+1:]), 10, 16)
 		if perr != nil || n == 0 {
-			return "", 0, bad
+			return bad()
 		}
 		port = int(n)
 	}
 	host = strings.TrimSpace(host)
 	if host == "" || strings.ContainsAny(host, " \t,;<>\"@") {
-		return "", 0, bad
+		return bad()
 	}
 	return host, port, nil
 }
@@ -109,16 +111,21 @@ func (v Via) Branch() string {
 	return b
 }
 
-// TopVia reads the first Via of m.
+// TopVia reads the first Via of m, if Parse has not.
 func TopVia(m Message) (Via, error) {
-	v := Get(m, "Via")
-	if v == "" {
+	h := find(m, "Via")
+	if h == nil || h.Value() == "" {
 		return Via{}, &ParseError{Status: 400, Where: "Via", What: "missing"}
 	}
-	if list := SplitList(v); len(list) > 0 {
-		v = list[0]
+	if f, ok := h.(*field); ok && f.via != nil {
+		return *f.via, nil
 	}
-	return ParseVia(v)
+	return ParseVia(h.Value()[:indexOutside(h.Value(), ',')])
+}
+
+// SetTopVia replaces the first Via of m, which has one.
+func SetTopVia(m Message, via Via) {
+	listOf(m)[index(m, "Via")] = &field{name: "Via", value: via.String(), via: &via}
 }
 
 // Vias reads every Via of m.

@@ -3,7 +3,6 @@ package proxy
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -209,19 +208,7 @@ func (p *Proxy) recorded(uri message.URI) bool {
 
 func setRoutes(req *message.Request, routes []string) {
 	message.Remove(req, "Route")
-	lead(req, "Route", routes...)
-}
-
-// lead puts values, a line each, before all other fields but Via.
-func lead(m message.Message, name string, values ...string) {
-	vias := message.Raw(m, "Via")
-	message.Remove(m, "Via")
-	for _, v := range slices.Backward(values) {
-		message.Prepend(m, name, v)
-	}
-	for _, v := range slices.Backward(vias) {
-		message.Prepend(m, "Via", v)
-	}
+	message.Lead(req, "Route", routes...)
 }
 
 func (p *Proxy) respond(tx *sip.ServerTx, res *message.Response) {

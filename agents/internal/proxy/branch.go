@@ -196,11 +196,9 @@ func (b *branch) takes(res *message.Response) bool {
 
 // takeVia takes our Via off a response; false where no other is left.
 func takeVia(res *message.Response) bool {
-	vias := message.Values(res, "Via")
-	if len(vias) < 2 {
+	if message.Count(res, "Via") < 2 {
 		return false
 	}
-	message.Remove(res, "Via")
-	lead(res, "Via", vias[1:]...)
+	message.RemoveFirst(res, "Via")
 	return true
 }

@@ -31,7 +31,7 @@ func (r *Request) recordRoute(req *message.Request, hop sip.Target, to userHash)
 	if outer == inner {
 		ours = ours[:1]
 	}
-	lead(req, "Record-Route", ours...)
+	message.Lead(req, "Record-Route", ours...)
 }
 
 func (p *Proxy) recordURI(req *message.Request, side sip.Source, e end) string {

@@ -2,7 +2,6 @@ package sip
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -129,7 +128,7 @@ func stampVia(req *message.Request, src Source) (message.Via, error) {
 		return via, err
 	}
 	if stamp(&via, src) {
-		replaceTopVia(req, via.String())
+		message.SetTopVia(req, via)
 	}
 	return via, nil
 }
@@ -144,16 +143,6 @@ func stamp(via *message.Via, src Source) (changed bool) {
 		via.Params = via.Params.With("received", ip)
 	}
 	return asked || len(via.Params) != before
-}
-
-// replaceTopVia replaces the first of the Via fields.
-func replaceTopVia(req *message.Request, value string) {
-	lines := message.Raw(req, "Via")
-	message.Remove(req, "Via")
-	lines[0] = value
-	for _, line := range slices.Backward(lines) {
-		message.Prepend(req, "Via", line)
-	}
 }
 
 // peekResponse reads what matches a response to its transaction without

@@ -3,6 +3,8 @@ package sip
 import (
 	"bytes"
 	"errors"
+
+	"presfed/agents/internal/message"
 )
 
 // mostDatagram is the largest request that goes by UDP where the path MTU is not
@@ -45,7 +47,7 @@ func (tx *ClientTx) enlarge(branch string) {
 	tx.small = &byDatagram{tx.bytes, tx.to, tx.endpoint.Via(tx.to, branch)}
 	tx.bytes, tx.to = tx.endpoint.overTCP(tx.bytes, branch, tx.to)
 	if tx.req != nil {
-		replaceTopVia(tx.req, tx.endpoint.Via(tx.to, branch))
+		message.SetFirst(tx.req, "Via", tx.endpoint.Via(tx.to, branch))
 	}
 }
 
@@ -78,7 +80,7 @@ func (tx *ClientTx) fallBack(lost link, err error) bool {
 	}
 	tx.fallen, tx.link, tx.bytes, tx.to = true, l, tx.small.bytes, tx.small.to
 	if tx.req != nil {
-		replaceTopVia(tx.req, tx.small.via)
+		message.SetFirst(tx.req, "Via", tx.small.via)
 	}
 	e.log.Info("no TCP for a large request, sent by UDP", "peer", tx.to.Addr, "bytes", len(tx.bytes))
 	if tx.resend != nil {
