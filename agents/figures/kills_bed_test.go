@@ -85,12 +85,13 @@ func (b *killBed) newUser(name string, place routing.Place) {
 	b.update(context.Background(), func(tx *db.Tx) error { return add(tx, name, place) })
 }
 
-// sound looks through what a server left behind when it was killed, a copy of it, as
-// looking would mend it; and through the directory.
-func (b *killBed) sound(x string) {
+// sound looks through the state that a server left behind when it was killed, a copy of
+// it, as looking would mend it; and through the directory.
+func (b *unionBed) sound(left string) {
+	b.t.Helper()
 	dir := b.t.TempDir()
 	for _, suffix := range []string{"", "-wal"} {
-		content, err := os.ReadFile(filepath.Join(b.dir, "server-"+x+".state"+suffix))
+		content, err := os.ReadFile(left + suffix)
 		if err != nil && !os.IsNotExist(err) {
 			b.t.Fatal(err)
 		}

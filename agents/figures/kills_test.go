@@ -29,7 +29,7 @@ func TestKills(t *testing.T) {
 	var ready, right []time.Duration
 	for n := range kills {
 		x := b.underLoad()
-		b.sound(x)
+		b.sound(b.state(x))
 		began := time.Now()
 		b.start(t.Context(), x)
 		ready = append(ready, time.Since(began))
@@ -43,7 +43,7 @@ func TestKills(t *testing.T) {
 	}
 	for x, p := range b.servers {
 		p.kill()
-		b.sound(x)
+		b.sound(b.state(x))
 	}
 	if b.interrupted == 0 {
 		t.Error("no kill met a request under way")

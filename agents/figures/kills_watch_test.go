@@ -102,15 +102,7 @@ func (w *watching) step(rng *rand.Rand) {
 
 // begin subscribes. Without an answer it is given up: what comes of it is 481.
 func (w *watching) begin() {
-	user := w.p.name()
-	req := w.c.request(message.SUBSCRIBE, w.watcher, user, "Event", "presence", "Accept", "application/pidf+xml", "Expires", "3600")
-	w.mu.Lock()
-	w.user = user
-	w.callID, w.over, w.cseq, w.past, w.complete = message.CallID(req), false, 0, 0, false
-	w.shown, w.newest = nil, map[string]int{}
-	w.mu.Unlock()
-	w.known(true)
-	a := w.c.try(w.x, req, &w.c.subscribe)
+	req, a := w.subscribe("3600")
 	if !a.done() {
 		w.known(false)
 		if !a.unknown() {
@@ -125,6 +117,19 @@ func (w *watching) begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dialog = d
+}
+
+// subscribe asks anew.
+func (w *watching) subscribe(expires string) (req *message.Request, a answer) {
+	user := w.p.name()
+	req = w.c.request(message.SUBSCRIBE, w.watcher, user, "Event", "presence", "Accept", "application/pidf+xml", "Expires", expires)
+	w.mu.Lock()
+	w.user = user
+	w.callID, w.over, w.cseq, w.past, w.complete = message.CallID(req), false, 0, 0, false
+	w.shown, w.newest = nil, map[string]int{}
+	w.mu.Unlock()
+	w.known(true)
+	return req, w.c.try(w.x, req, &w.c.subscribe)
 }
 
 // known has NOTIFYs of its call taken, or answered with 481.
@@ -224,23 +229,21 @@ func (w *watching) told(req *message.Request) int {
 		w.c.t.Errorf("%s: NOTIFY %d after %d", w, cseq.Seq, w.cseq)
 	}
 	w.cseq = cseq.Seq
-	if state := message.Get(req, "Subscription-State"); strings.HasPrefix(state, "terminated") {
-		if !w.ending && w.dialog != nil {
-			w.c.t.Errorf("%s has ended: %s", w, state)
-		}
-		w.over = true
-		return 200
+	if len(req.Body()) > 0 {
+		w.complete, w.shown = true, versions(req.Body())
+		delete(w.shown, "offline") // what there is of somebody of whom there is nothing
 	}
-	if len(req.Body()) == 0 {
-		return 200
-	}
-	w.complete, w.shown = true, versions(req.Body())
-	delete(w.shown, "offline") // what there is of somebody of whom there is nothing
 	for device, n := range w.shown {
 		if n < w.newest[device] {
 			w.c.t.Errorf("%s: version %d of %s after %d", w, n, device, w.newest[device])
 		}
 		w.newest[device] = n
+	}
+	if state := message.Get(req, "Subscription-State"); strings.HasPrefix(state, "terminated") {
+		if !w.ending && w.dialog != nil {
+			w.c.t.Errorf("%s has ended: %s", w, state)
+		}
+		w.over = true
 	}
 	return 200
 }
@@ -270,6 +273,13 @@ func (w *watching) whole() (shown map[string]int, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.shown), w.dialog != nil && !w.ending && w.complete && !w.blocked
+}
+
+// last is what she is shown, and whether that is the last.
+func (w *watching) last() (shown map[string]int, over bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.shown), w.over
 }
 
 func (w *watching) isBlocked() bool {

@@ -33,13 +33,14 @@ type process struct {
 	tcp, tls string // where it listens
 	admin    string // by HTTP
 	kill     func() // ends it with signal 9, and returns when it is no more
+	stop     func() // asks it to end, and returns when it has
 }
 
 // serve runs server-a or server-b until it is killed or the test ends; it is ready on
 // return.
-func serve(ctx context.Context, t *testing.T, binary, name string, args ...string) *process {
+func serve(ctx context.Context, t *testing.T, name, program string, args ...string) *process {
 	t.Helper()
-	cmd := exec.CommandContext(ctx, binary, append([]string{name}, args...)...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	var said bytes.Buffer // read when the process is gone
 	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
@@ -53,6 +54,12 @@ func serve(ctx context.Context, t *testing.T, binary, name string, args ...strin
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	stop := func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil && cmd.ProcessState.ExitCode() != 130 {
+			t.Errorf("%s, asked to end: %v", name, err)
+		}
+	}
 	t.Cleanup(func() {
 		kill()
 		if t.Failed() && said.Len() > 0 {
@@ -66,7 +73,7 @@ func serve(ctx context.Context, t *testing.T, binary, name string, args ...strin
 	if err != nil || len(fields) != 5 || fields[0] != "ready" {
 		t.Fatalf("%s: said %q (%v)", name, line, err)
 	}
-	return &process{t: t, pid: cmd.Process.Pid, admin: fields[4], kill: kill,
+	return &process{t: t, pid: cmd.Process.Pid, admin: fields[4], kill: kill, stop: stop,
 		tcp: strings.TrimPrefix(fields[2], "tcp:"), tls: strings.TrimPrefix(fields[3], "tls:")}
 }
 

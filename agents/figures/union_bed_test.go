@@ -25,6 +25,7 @@ type unionBed struct {
 	dir       string // where everything is kept, the servers' states as server-x.state
 	directory string
 	flags     []string
+	enter     string // what runs a server where it is to run; "": nothing
 	servers   map[string]*process
 	listen    map[string][]string // where a server that is started listens
 	load      *load
@@ -88,10 +89,18 @@ func newUnionBed(ctx context.Context, t *testing.T, place routing.Place, mode db
 // start runs a server, where it was before if it was.
 func (b *unionBed) start(ctx context.Context, x string) {
 	b.t.Helper()
-	p := serve(ctx, b.t, b.binary, "server-"+x, append([]string{"--directory", b.directory, "--certs", b.dir, "--listen", b.listen[x][0], "--listen", b.listen[x][1],
-		"--no-auth", "--admin", "127.0.0.1:0", "--share-expires", "1h"}, b.flags...)...)
+	args := append([]string{"server-" + x, "--directory", b.directory, "--certs", b.dir, "--listen", b.listen[x][0], "--listen", b.listen[x][1],
+		"--no-auth", "--admin", "127.0.0.1:0", "--share-expires", "1h"}, b.flags...)
+	program := b.binary
+	if b.enter != "" {
+		program, args = b.enter, append([]string{b.binary}, args...)
+	}
+	p := serve(ctx, b.t, "server-"+x, program, args...)
 	b.servers[x], b.listen[x] = p, []string{"tcp:" + p.tcp, "tls:" + p.tls}
 }
+
+// state is the file of a server's state.
+func (b *unionBed) state(x string) string { return filepath.Join(b.dir, "server-"+x+".state") }
 
 // reach says where the servers reach each other.
 func (b *unionBed) reach(ctx context.Context, at map[string]string) {

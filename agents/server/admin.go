@@ -80,12 +80,18 @@ func (s *Server) runAdmin(ctx context.Context) error {
 }
 
 // serveHealth says ok, or 503 and what is wrong. A server whose directory is
-// gone goes on with what it knows, and says so here.
+// gone goes on with what it knows, one whose state cannot be written with what
+// changes nothing, and says so here.
 func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if h := s.locate.Health(); !h.Reachable {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintf(w, "directory: unreachable since %s: %v\n", h.Since.Format(time.RFC3339), h.Error)
+		return
+	}
+	if err := s.store.Failing(); err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintf(w, "state: not written: %v\n", err)
 		return
 	}
 	fmt.Fprintln(w, "ok")

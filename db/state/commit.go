@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // Why an operation failed without having been tried.
@@ -112,6 +114,7 @@ func (s *Store) flush(batch []operation) {
 	if err != nil {
 		// One of them failed and took the others with it: now each on its own
 		// savepoint, so that only the one at fault fails.
+		s.makeRoom(err)
 		results, err = s.apart(batch)
 	}
 	failed := 0
@@ -126,12 +129,21 @@ func (s *Store) flush(batch []operation) {
 			failed++
 		}
 	}
+	s.counts.failing.Store(&err)
 	s.counts.add(err == nil, len(batch)-failed, failed)
 	if failed > 0 {
 		s.opts.Log.Warn("state not committed", "operations", failed, "of", len(batch), "error", errors.Join(err, firstOf(results)))
 	}
 	for i, op := range batch {
 		op.done(results[i])
+	}
+}
+
+// makeRoom folds the log into the file where the disk is full: what the log takes
+// may be enough.
+func (s *Store) makeRoom(err error) {
+	if e, ok := errors.AsType[sqlite3.Error](err); ok && e.Code == sqlite3.ErrFull {
+		_, _ = s.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)") // else it fails again
 	}
 }
 

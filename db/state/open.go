@@ -68,7 +68,7 @@ func Open(path string, opts Options) (*Store, error) {
 	opts = opts.filled()
 	private(path)
 	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String() +
-		fmt.Sprintf("?_busy_timeout=%d&_foreign_keys=1", opts.LockWait.Milliseconds())
+		fmt.Sprintf("?_busy_timeout=%d&_foreign_keys=1&_locking_mode=EXCLUSIVE", opts.LockWait.Milliseconds())
 	db, err := sql.Open("sqlite3", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("state %s: %w", path, err)
@@ -92,10 +92,11 @@ func (s *Store) prepare() (err error) {
 	if s.opts.Full {
 		synchronous = "FULL"
 	}
-	// Exclusive comes before WAL: then no file of shared memory is made, and the
-	// lock is held from the first write to the end. The log is folded into the file
+	// Exclusive comes before anything that reads: then no file of shared memory is
+	// made, for which a full disk has no room, and the lock is held from the first
+	// write to the end. The log is folded into the file
 	// once it has 32 MiB: pages that change often are then written there once.
-	for _, pragma := range []string{"locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = " + synchronous, "wal_autocheckpoint = 8192"} {
+	for _, pragma := range []string{"journal_mode = WAL", "synchronous = " + synchronous, "wal_autocheckpoint = 8192"} {
 		if _, err := s.conn.ExecContext(ctx, "PRAGMA "+pragma); err != nil {
 			return inUse(err)
 		}

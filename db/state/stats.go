@@ -9,7 +9,10 @@ type Stats struct {
 	Failed       uint64 // operations that were told an error
 }
 
-type counters struct{ transactions, operations, failed atomic.Uint64 }
+type counters struct {
+	transactions, operations, failed atomic.Uint64
+	failing                          atomic.Pointer[error] // of the latest commit
+}
 
 func (c *counters) add(committed bool, operations, failed int) {
 	if committed && operations > 0 {
@@ -33,4 +36,12 @@ func (s *Store) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.queue)
+}
+
+// Failing is why the latest commit failed; nil: it did not.
+func (s *Store) Failing() error {
+	if err := s.counts.failing.Load(); err != nil {
+		return *err
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package event
 import (
 	"sync"
 
+	"presfed/agents/internal/message"
 	"presfed/db/state"
 )
 
@@ -81,12 +82,16 @@ type Store interface {
 }
 
 // Commit waits for a commit: for jobs in a lane. Without a store nothing is
-// durable and every commit succeeds.
+// durable and every commit succeeds. The error is a *message.Unavailable: a disk may
+// have room again, and nothing has happened meanwhile.
 func Commit(store Store, do func(tx *state.Tx) error) error {
 	if store == nil {
 		return nil
 	}
 	done := make(chan error, 1)
 	store.Commit(do, func(err error) { done <- err })
-	return <-done
+	if err := <-done; err != nil {
+		return &message.Unavailable{What: "what it would change cannot be kept now", Err: err}
+	}
+	return nil
 }

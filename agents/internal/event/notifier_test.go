@@ -197,7 +197,7 @@ func TestAFailedCommitChangesNothing(t *testing.T) {
 	s := newServer(t, nil)
 	bob := newUA(t, loopback, nil)
 	s.store.set(errors.New("disk"))
-	if res := bob.call(s.addr(), bob.subscribe("a", 1)...); res.StatusCode != 500 {
+	if res := bob.call(s.addr(), bob.subscribe("a", 1)...); res.StatusCode != 503 {
 		t.Errorf("new: %d", res.StatusCode)
 	}
 	if s.n.Count() != 0 || len(s.n.watchers) != 0 || len(s.n.callers) != 0 {
@@ -209,7 +209,7 @@ func TestAFailedCommitChangesNothing(t *testing.T) {
 	s.store.set(errors.New("disk"))
 	s.clock.Advance(time.Minute)
 	for _, expires := range []string{"Expires: 0", "Expires: 7000"} {
-		if res := bob.call(s.addr(), bob.subscribe("b", 2, expires, toTag(res))...); res.StatusCode != 500 {
+		if res := bob.call(s.addr(), bob.subscribe("b", 2, expires, toTag(res))...); res.StatusCode != 503 {
 			t.Errorf("%s: %d", expires, res.StatusCode)
 		}
 	}

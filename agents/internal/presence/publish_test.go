@@ -170,7 +170,7 @@ func TestAFailedCommitChangesNothing(t *testing.T) {
 		{"", "SIP-If-Match: " + etag},
 		{"", "SIP-If-Match: " + etag, "Expires: 0"},
 	} {
-		if res := d.publish(c[0], c[1:]...); res.StatusCode != 500 || message.Has(res, "SIP-ETag") {
+		if res := d.publish(c[0], c[1:]...); res.StatusCode != 503 || !message.Has(res, "Retry-After") || message.Has(res, "SIP-ETag") {
 			t.Errorf("%v: %s", c[1:], message.Bytes(res))
 		}
 	}

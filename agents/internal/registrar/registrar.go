@@ -148,7 +148,7 @@ func (r *Registrar) Register(tx *sip.ServerTx, aor string) {
 			defer done()
 			if err != nil {
 				r.cfg.Log.Error("binding not committed", "aor", aor, "call_id", message.CallID(tx.Request()), "error", err)
-				refuse(tx, err)
+				refuse(tx, &message.Unavailable{What: "what it would change cannot be kept now", Err: err})
 				return
 			}
 			r.apply(aor, c)
@@ -228,8 +228,16 @@ func (e *refusal) Error() string { return e.why }
 func refuse(tx *sip.ServerTx, err error) {
 	ref := &refusal{status: 500, why: "the change could not be kept"}
 	var perr *message.ParseError
+	var away *message.Unavailable
 	switch {
 	case errors.As(err, &ref):
+	case errors.As(err, &away):
+		res := message.NewResponse(tx.Request(), 503, "", sip.NewTag())
+		for f := away.Fields(); len(f) > 1; f = f[2:] {
+			message.Add(res, f[0], f[1])
+		}
+		tx.Respond(res)
+		return
 	case errors.As(err, &perr):
 		ref = &refusal{status: perr.Status, why: perr.Error()}
 	}

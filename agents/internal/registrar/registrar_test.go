@@ -155,7 +155,7 @@ func TestFailedCommitChangesNothing(t *testing.T) {
 	store := &memory{err: errors.New("disk full")}
 	r := New(Config{Store: store}, nil)
 	b := newBench(t, r)
-	if res := b.register("c", "60", "<sip:a@h>"); res.StatusCode != 500 {
+	if res := b.register("c", "60", "<sip:a@h>"); res.StatusCode != 503 {
 		t.Errorf("answered %d", res.StatusCode)
 	}
 	if n := len(r.Bindings("sip:alice@example.com")); n != 0 {
