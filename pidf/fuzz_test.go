@@ -107,8 +107,11 @@ func TestNothingIsSlow(t *testing.T) {
 		"references":     `<note>` + full("&#65;") + `</note>`,
 		"lines":          `<note>` + full("\n") + `</note>`,
 	} {
-		start := time.Now()
+		start, before := time.Now(), allocated()
 		d, err := Parse([]byte(head+body+tail), Limits{})
+		if spent := allocated() - before; spent > 2<<20+400*uint64(len(body)) {
+			t.Errorf("%s: %d bytes took %d bytes of memory", name, len(body), spent)
+		}
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -16,7 +16,8 @@ type node struct {
 	attrs    []Attr
 	decls    []binding // namespace declarations made here
 	outer    *node
-	children []any // *node or string, in order
+	children []any  // *node or string, in order
+	pending  []byte // text that has no end yet
 	line     int
 }
 
@@ -127,6 +128,7 @@ func (s *scanner) document() (*node, error) {
 			if at == nil {
 				root = n
 			} else {
+				at.endText()
 				at.children = append(at.children, n)
 			}
 			at = n
@@ -134,12 +136,13 @@ func (s *scanner) document() (*node, error) {
 			if at == nil || tok.Name.Space != at.prefix || tok.Name.Local != at.name.Local {
 				return nil, s.fail(at, "an end tag "+quote(rawName(tok.Name)), "the end of the element that is open")
 			}
+			at.endText()
 			at = at.outer
 			s.depth--
 		case xml.CharData:
 			switch {
 			case at != nil:
-				at.addText(string(tok))
+				at.pending = append(at.pending, tok...)
 			case !blank:
 				start := bytes.IndexFunc(tok, func(r rune) bool { return !isSpace(r) })
 				s.line += bytes.Count(tok[:start], []byte("\n"))
@@ -264,6 +267,8 @@ func (s *scanner) declaration(inst string) error {
 		return s.fail(nil, "the XML declaration "+quote(inst), `version="1.0" encoding="UTF-8"`)
 	case values[0] != "1.0":
 		return s.fail(nil, "XML version "+quote(values[0]), "1.0")
+	case strings.EqualFold(values[1], "US-ASCII") && !bytes.ContainsFunc(s.data, func(r rune) bool { return r > 0x7f }):
+		// UTF-8 as well
 	case values[1] != "" && !strings.EqualFold(values[1], "UTF-8"):
 		return s.fail(nil, "encoding "+quote(values[1]), "UTF-8")
 	}
@@ -289,15 +294,13 @@ func (s *scanner) syntax(at *node, err error) *ParseError {
 	return e
 }
 
-// addText joins text that only a comment or CDATA boundary divides.
-func (n *node) addText(text string) {
-	if last := len(n.children) - 1; last >= 0 {
-		if before, ok := n.children[last].(string); ok {
-			n.children[last] = before + text
-			return
-		}
+// endText takes in the text up to here: what only comments or CDATA boundaries
+// divide is one.
+func (n *node) endText() {
+	if len(n.pending) > 0 {
+		n.children = append(n.children, string(n.pending))
+		n.pending = nil
 	}
-	n.children = append(n.children, text)
 }
 
 func rawName(n xml.Name) string {

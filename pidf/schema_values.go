@@ -37,6 +37,7 @@ var (
 
 // isDateTime is xs:dateTime without years before 0 or after 9999.
 func isDateTime(s string) bool {
+	s, _ = untilMidnight(s)
 	m := dateTime.FindStringSubmatch(s)
 	if m == nil {
 		return false

@@ -3,83 +3,56 @@ package rlmi
 import (
 	"bytes"
 	"encoding/xml"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
 	"presfed/agents/internal/message"
+	"presfed/agents/internal/strictxml"
 )
-
-// The document as its schema has it (RFC 4662 section 5.1). Attributes are texts:
-// what is missing and what is empty are not the same mistake as what is wrong.
-type xmlList struct {
-	XMLName   xml.Name      `xml:"urn:ietf:params:xml:ns:rlmi list"`
-	URI       string        `xml:"uri,attr"`
-	Version   string        `xml:"version,attr"`
-	Full      string        `xml:"fullState,attr"`
-	Names     []xmlName     `xml:"urn:ietf:params:xml:ns:rlmi name"`
-	Resources []xmlResource `xml:"urn:ietf:params:xml:ns:rlmi resource"`
-}
-
-type xmlName struct {
-	Lang string `xml:"http://www.w3.org/XML/1998/namespace lang,attr"`
-	Text string `xml:",chardata"`
-}
-
-type xmlResource struct {
-	URI       string        `xml:"uri,attr"`
-	Names     []xmlName     `xml:"urn:ietf:params:xml:ns:rlmi name"`
-	Instances []xmlInstance `xml:"urn:ietf:params:xml:ns:rlmi instance"`
-}
-
-type xmlInstance struct {
-	ID     string `xml:"id,attr"`
-	State  string `xml:"state,attr"`
-	Reason string `xml:"reason,attr"`
-	CID    string `xml:"cid,attr"`
-}
 
 func malformed(format string, a ...any) error {
 	return &message.ParseError{Status: 400, Where: MetaType, What: fmt.Sprintf(format, a...)}
 }
 
-// parseMeta reads the first part. What is not understood is passed over.
+// parseMeta reads the first part (RFC 4662 section 5.1). What is not understood is
+// passed over.
 func parseMeta(doc []byte, limits Limits) (List, error) {
-	var x xmlList
-	dec := xml.NewDecoder(bytes.NewReader(doc))
-	if err := dec.Decode(&x); err != nil {
+	root, err := strictxml.Parse(doc, strictxml.Limits{
+		Bytes: limits.Bytes, Depth: 16, Elements: (limits.Resources + 1) * (2*limits.Instances + 1), Attributes: 32,
+	})
+	if err != nil {
 		return List{}, malformed("%v", err)
 	}
-	if err := ended(dec); err != nil {
-		return List{}, err
+	if !root.Is(namespace, "list") {
+		return List{}, malformed("the root is %.40q of %.80q, want list of %s", root.Local, root.Space, namespace)
 	}
-	l := List{URI: x.URI}
-	version, err := strconv.ParseUint(strings.TrimSpace(x.Version), 10, 32)
+	l := List{URI: attr(root, "uri")}
+	version, err := strconv.ParseUint(strings.TrimSpace(attr(root, "version")), 10, 32)
 	if err != nil {
-		return l, malformed("list: version %q is not a number of 32 bits", x.Version)
+		return l, malformed("list: version %q is not a number of 32 bits", attr(root, "version"))
 	}
 	l.Version = uint32(version)
-	switch strings.TrimSpace(x.Full) {
+	switch full := strings.TrimSpace(attr(root, "fullState")); full {
 	case "true", "1":
 		l.Full = true
 	case "false", "0":
 	default:
-		return l, malformed("list: fullState %q is neither true nor false", x.Full)
+		return l, malformed("list: fullState %q is neither true nor false", full)
 	}
+	resources := root.All("resource")
 	switch {
 	case l.URI == "":
 		return l, malformed("list: no uri")
-	case len(x.Resources) > limits.Resources:
+	case len(resources) > limits.Resources:
 		return l, malformed("more than %d resources", limits.Resources)
 	}
-	if l.Names, err = names(x.Names, limits); err != nil {
+	if l.Names, err = names(root, limits); err != nil {
 		return l, err
 	}
 	seen := map[string]bool{}
-	for _, xr := range x.Resources {
-		r, err := xr.resource(limits)
+	for _, e := range resources {
+		r, err := resource(e, limits)
 		switch {
 		case err != nil:
 			return l, err
@@ -92,47 +65,44 @@ func parseMeta(doc []byte, limits Limits) (List, error) {
 	return l, nil
 }
 
-// ended: behind the root there is nothing but comments and the like.
-func ended(dec *xml.Decoder) error {
-	for {
-		tok, err := dec.Token()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return malformed("%v", err)
-		}
-		text, isText := tok.(xml.CharData)
-		if _, isElement := tok.(xml.StartElement); isElement || isText && len(bytes.TrimSpace(text)) > 0 {
-			return malformed("it goes on behind the list")
+// attr is an attribute of no namespace.
+func attr(e *strictxml.Element, local string) string { return attrOf(e, "", local) }
+
+func attrOf(e *strictxml.Element, space, local string) string {
+	for _, a := range e.Attrs {
+		if a.Name == (xml.Name{Space: space, Local: local}) {
+			return a.Value
 		}
 	}
+	return ""
 }
 
-func names(all []xmlName, limits Limits) (out []Name, err error) {
+func names(e *strictxml.Element, limits Limits) (out []Name, err error) {
+	all := e.All("name")
 	if len(all) > limits.Instances {
 		return nil, malformed("more than %d names", limits.Instances)
 	}
 	for _, n := range all {
-		out = append(out, Name(n))
+		out = append(out, Name{Lang: attrOf(n, "http://www.w3.org/XML/1998/namespace", "lang"), Text: n.Text})
 	}
 	return out, nil
 }
 
-func (x xmlResource) resource(limits Limits) (r Resource, err error) {
-	r.URI = x.URI
+func resource(e *strictxml.Element, limits Limits) (r Resource, err error) {
+	r.URI = attr(e, "uri")
+	instances := e.All("instance")
 	switch {
 	case r.URI == "":
 		return r, malformed("resource: no uri")
-	case len(x.Instances) > limits.Instances:
+	case len(instances) > limits.Instances:
 		return r, malformed("resource %q: more than %d instances", r.URI, limits.Instances)
 	}
-	if r.Names, err = names(x.Names, limits); err != nil {
+	if r.Names, err = names(e, limits); err != nil {
 		return r, err
 	}
 	seen := map[string]bool{}
-	for _, xi := range x.Instances {
-		i := Instance{ID: xi.ID, State: xi.State, Reason: xi.Reason, cid: xi.CID}
+	for _, one := range instances {
+		i := Instance{ID: attr(one, "id"), State: attr(one, "state"), Reason: attr(one, "reason"), cid: attr(one, "cid")}
 		switch {
 		case i.ID == "" || seen[i.ID]:
 			return r, malformed("resource %q: an instance without an id of its own", r.URI)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"presfed/agents/internal/bounded"
 	"presfed/agents/internal/message"
 )
 
@@ -151,8 +152,13 @@ func TestWhatIsRefused(t *testing.T) {
 		{related, meta(good, strings.Replace(one, "p1", "p2", 1)), `no part is "p2"`},
 		{related, meta(good, strings.Replace(one, "p1", "root", 1)), `no part is "root"`},
 		{related, meta(good, `<resource uri="b">`), "XML"},
-		{related, meta(good, "</list><list>"), "goes on"},
-		{related, strings.ReplaceAll(meta(good, one), ":rlmi\"", ":other\""), "expected element <list>"},
+		{related, meta(good, "</list><list>"), "second root"},
+		{related, meta(good, `<resource uri="a" uri="b"/>`), "twice"},
+		{related, meta(good, `<q:x/>`), "prefix"},
+		{related, meta(good, strings.Repeat("<x>", 20)), "deeper"},
+		{related, strings.Replace(meta(good, one), "<list", "<!DOCTYPE list><list", 1), "document type"},
+		{related, strings.Replace(meta(good, one), "<list", `<?xml version="1.0" encoding="UTF-16"?><list`, 1), "UTF-16"},
+		{related, strings.ReplaceAll(meta(good, one), ":rlmi\"", ":other\""), "want list of"},
 		{related, meta(good, strings.Repeat(`<resource uri="a"/>`, 5)), "more than 4 resources"},
 		{related, meta(good, `<resource uri="a">`+strings.Repeat(`<instance id="1" state="active"/>`, 4)+`</resource>`), "more than 3 instances"},
 		{related, meta(good, `<resource uri="a">`+strings.Repeat(`<name/>`, 4)+`</resource>`), "more than 3 names"},
@@ -179,7 +185,11 @@ func FuzzParse(f *testing.F) {
 		f.Add(contentType, body)
 	}
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
-		list, err := Parse(contentType, body, Limits{Bytes: 4096, Resources: 16, Instances: 4})
+		var list List
+		var err error
+		bounded.Read(t, len(contentType)+len(body), func() {
+			list, err = Parse(contentType, body, Limits{Bytes: 4096, Resources: 16, Instances: 4})
+		})
 		if err != nil {
 			if _, ok := errors.AsType[*message.ParseError](err); !ok {
 				t.Fatalf("%T %v", err, err)

@@ -12,6 +12,7 @@ type Element struct {
 	Text         string     // what stands in it directly, joined
 	Children     []*Element // in order
 
+	text  []byte // of Text, while the element is open
 	outer *Element
 	raw   xml.Name          // as its tags spell it
 	decls map[string]string // prefixes declared here; "" is the default one

@@ -92,11 +92,12 @@ func (r *reader) take(tok xml.Token, begin int64) error {
 		if r.at == nil || r.at.raw != tok.Name {
 			return fmt.Errorf("an end tag %.40q that ends nothing", tok.Name.Local)
 		}
+		r.at.Text, r.at.text = string(r.at.text), nil
 		r.at = r.at.outer
 		r.depth--
 	case xml.CharData:
 		if r.at != nil {
-			r.at.Text += string(tok)
+			r.at.text = append(r.at.text, tok...)
 		} else if len(bytes.Trim(tok, " \t\r\n")) > 0 {
 			return errors.New("text outside the root")
 		}

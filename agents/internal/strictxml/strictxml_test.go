@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"presfed/agents/internal/bounded"
 	"presfed/agents/internal/strictxml"
 )
 
@@ -82,6 +83,16 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: refused after %s", name, took)
 		}
 	}
+}
+
+// Text in many pieces costs no more than it is long.
+func TestPiecesOfText(t *testing.T) {
+	doc := []byte("<a>" + strings.Repeat("a<!---->", 30_000) + "</a>")
+	bounded.Read(t, len(doc), func() {
+		if root, err := strictxml.Parse(doc, strictxml.Limits{Bytes: 1 << 20, Depth: 2, Elements: 2, Attributes: 1}); err != nil || len(root.Text) != 30_000 {
+			t.Error(err)
+		}
+	})
 }
 
 // FuzzParse: what is taken, the standard decoder reads to its end, with as many
