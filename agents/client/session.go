@@ -205,6 +205,7 @@ func (s *Session) finish(reason string) {
 		}
 	}
 	s.client.drop(s)
+	s.client.typing.ended(s.peer)
 	s.takes.close(reason)
 	if told {
 		s.client.emit(Event{Type: "closed", Peer: s.peer, Via: "session", Reason: reason})

@@ -217,6 +217,23 @@ func (t *typing) over(from string) {
 	}
 }
 
+// ended: the session with a user is over, and with it what was said in it; the next
+// one agrees anew on what it takes.
+func (t *typing) ended(peer string) {
+	key := writing{peer, true}
+	t.mu.Lock()
+	w, r := t.ours[key], t.them[key]
+	delete(t.ours, key)
+	delete(t.them, key)
+	t.mu.Unlock()
+	if w != nil {
+		w.Stop()
+	}
+	if r != nil {
+		r.Content()
+	}
+}
+
 // stop lets no timer wake any more.
 func (t *typing) stop() {
 	t.mu.Lock()

@@ -100,6 +100,19 @@ func TestComposingInASession(t *testing.T) {
 	if e := bob.next("im"); e.Text != "Hello" {
 		t.Errorf("%+v", e)
 	}
+	if err := alice.Composing("bob"); err != nil {
+		t.Fatal(err)
+	}
+	if e := bob.next("composing"); e.State != "active" {
+		t.Errorf("%+v", e)
+	}
+	if err := s.Close(timeout(t)); err != nil {
+		t.Fatal(err)
+	}
+	if e := bob.next("composing"); e.State != "idle" {
+		t.Errorf("nobody composes in a session that is over: %+v", e)
+	}
+	bob.next("closed")
 }
 
 // A composer who vanishes is idle after the time that she gave.

@@ -68,6 +68,9 @@ is printed, and /bye, the end of the input or an interrupt ends it.`,
 	cmd.MarkFlagsMutuallyExclusive("page", "interactive", "file")
 	cmd.Flags().DurationVar(&opts.expires, "expires", 0, "how long a --page is worth showing (default: as long as it takes)")
 	opts.envelope.flags(cmd)
+	for _, flag := range []string{"cpim", "subject", "notify"} {
+		cmd.MarkFlagsMutuallyExclusive("file", flag) // whatever a file is, it goes as it is
+	}
 	cmd.Flags().StringVar(&opts.contentType, "content-type", "text/plain", "content `type` of the message, of standard input or of the file")
 	cmd.MarkFlagsMutuallyExclusive("content-type", "interactive") // lines are text
 	return cmd
