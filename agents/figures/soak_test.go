@@ -25,7 +25,7 @@ const couples = 6
 // and reads what the servers have of goroutines, descriptors and memory. When all
 // have left it must be what it was after the first who did.
 func TestSoak(t *testing.T) {
-	long, every := duration(t, soakTime, 5*time.Second), duration(t, soakEvery, time.Second)
+	long, every := duration(t, soakTime, 3*time.Second), duration(t, soakEvery, time.Second)
 	b := newUnionBed(t.Context(), t, killPlaces[0], db.RootPolicy, 0, couples, "tcp:127.0.0.1:0", "tls:127.0.0.1:0", "--pprof")
 	var lives atomic.Int64
 	each(func(n int) { b.life(n); lives.Add(1) }) // links between the servers stay
