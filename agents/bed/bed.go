@@ -16,6 +16,7 @@ import (
 	"presfed/agents/certs"
 	"presfed/agents/client"
 	"presfed/agents/flow"
+	"presfed/agents/internal/relay"
 	"presfed/agents/internal/wire"
 	"presfed/agents/server"
 )
@@ -36,7 +37,7 @@ type Bed struct {
 	creds    []*certs.Credentials
 	allows   map[string][]string
 
-	links, fronts map[string]*relay             // with Options.Meddle
+	links, fronts map[string]*relay.Relay       // with Options.Meddle
 	posing        map[string]*certs.Credentials // of relays
 	serving       context.Context
 
@@ -79,7 +80,7 @@ func inUse(err error) bool {
 func up(ctx context.Context, o Options) (b *Bed, err error) {
 	b = &Bed{options: o, dir: o.Dir, recorder: newRecorder(), servers: map[string]*server.Server{}, devices: map[string]*device{},
 		clients: map[string]*client.Client{}, feeders: map[string]feeder{},
-		links: map[string]*relay{}, fronts: map[string]*relay{}, posing: map[string]*certs.Credentials{}}
+		links: map[string]*relay.Relay{}, fronts: map[string]*relay.Relay{}, posing: map[string]*certs.Credentials{}}
 	runServers, stopServers := context.WithCancel(context.Background())
 	runDevices, stopDevices := context.WithCancel(context.Background())
 	b.serving = runServers
@@ -109,7 +110,7 @@ func up(ctx context.Context, o Options) (b *Bed, err error) {
 	}
 	told := maps.Clone(links)
 	for name, r := range b.links {
-		told[name] = r.addr()
+		told[name] = r.Addr()
 	}
 	if err = b.ground.writeDirectory(ctx, told); err != nil {
 		return b, err

@@ -8,7 +8,11 @@ import (
 	"time"
 
 	"presfed/agents/certs"
+	"presfed/agents/internal/relay"
 )
+
+// Meddler is what a relay does to each message.
+type Meddler = relay.Meddler
 
 // facing names the other end of each server's link: relays are for the draft's
 // two servers.
@@ -29,15 +33,15 @@ func (b *Bed) startRelays(ctx context.Context, authority *certs.Authority, links
 		}
 		b.creds = append(b.creds, creds)
 		b.posing[server] = creds
-		r := &relay{from: other, to: server, accept: creds.Config(), target: links[server], meddle: b.options.Meddle}
-		if r.listener, err = net.Listen("tcp", b.options.addr(b.options.at(server)+relayed, portTLS).String()); err != nil {
+		r := &relay.Relay{From: other, To: server, Accept: creds.Config(), Target: links[server], Meddle: b.options.Meddle}
+		if r.Listener, err = net.Listen("tcp", b.options.addr(b.options.at(server)+relayed, portTLS).String()); err != nil {
 			return err
 		}
 		b.links[server] = r
 	}
 	for server, other := range facing {
-		b.links[server].dial = b.posing[other].Dial(b.options.host(server))
-		b.runServers.Go(func() error { return b.links[server].run(ctx) })
+		b.links[server].Dial = b.posing[other].Dial(b.options.host(server))
+		b.runServers.Go(func() error { return b.links[server].Run(ctx) })
 	}
 	return nil
 }
@@ -52,16 +56,16 @@ func (b *Bed) front(server string) (netip.AddrPort, error) {
 		return at, nil
 	}
 	if r := b.fronts[server]; r != nil {
-		return r.addr(), nil
+		return r.Addr(), nil
 	}
 	l, err := net.Listen("tcp", b.options.addr(b.options.at(server)+relayed, portSIP).String())
 	if err != nil {
 		return at, fmt.Errorf("relay of %s: %w", server, err)
 	}
-	r := &relay{to: server, listener: l, target: at, who: b.owner, meddle: b.options.Meddle}
+	r := &relay.Relay{To: server, Listener: l, Target: at, Who: b.owner, Meddle: b.options.Meddle}
 	b.fronts[server] = r
-	b.runServers.Go(func() error { return r.run(b.serving) })
-	return r.addr(), nil
+	b.runServers.Go(func() error { return r.Run(b.serving) })
+	return r.Addr(), nil
 }
 
 // owner is the device with an address.
@@ -77,7 +81,7 @@ func (b *Bed) owner(addr netip.Addr) string {
 // RelayOf is where a server's link is relayed; zero without Options.Meddle.
 func (b *Bed) RelayOf(server string) netip.AddrPort {
 	if r := b.links[server]; r != nil {
-		return r.addr()
+		return r.Addr()
 	}
 	return netip.AddrPort{}
 }

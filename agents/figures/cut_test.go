@@ -82,7 +82,7 @@ func newLinkCut(t *testing.T, f form, flags []string) *linkCut {
 	c := &linkCut{unionBed: newUnionBed(ctx, t, f.place, f.mode, cutUsers, 5, "tcp:127.0.0.1:0", "tls:127.0.0.2:0", flags...), root: f.place.Model == routing.Hierarchical}
 	at := map[string]string{}
 	for x, p := range c.servers {
-		link, err := cut.New(netip.MustParseAddrPort(p.tls).String())
+		link, err := cut.New(netip.MustParseAddrPort(p.link).String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,6 +91,12 @@ func newLinkCut(t *testing.T, f form, flags []string) *linkCut {
 		at[x] = link.Addr().String()
 	}
 	c.reach(ctx, at)
+	c.people()
+	return c
+}
+
+// people are those who publish.
+func (c *linkCut) people() {
 	for i := range cutUsers {
 		user := fmt.Sprint("u", i)
 		c.devices = append(c.devices, &publication{user: user, device: "pc", server: "a"}, &publication{user: user, device: "phone", server: "b"})
@@ -99,21 +105,12 @@ func newLinkCut(t *testing.T, f form, flags []string) *linkCut {
 		c.local = append(c.local, &publication{user: "w" + x + "0", device: "pc", server: x})
 		c.across = append(c.across, &publication{user: "w" + x + "1", device: "pc", server: x})
 	}
-	return c
 }
 
-func (c *linkCut) set(s cut.State) {
-	for _, link := range c.links {
-		link.Set(s)
-	}
-}
-
-// run is the whole of it, and its row of figures.
-func (c *linkCut) run(state cut.State, length, retry, grace time.Duration) string {
-	t := c.t
-	tablet := &publication{user: "u0", device: "tablet", server: "b"}
-	everything := slices.Concat(c.devices, c.local, c.across)
-	for _, p := range append(everything, tablet) {
+// inhabit has them publish, with what else there is, watch and log in.
+func (c *linkCut) inhabit(besides ...*publication) (everything []*publication) {
+	everything = slices.Concat(c.devices, c.local, c.across)
+	for _, p := range slices.Concat(everything, besides) {
 		c.load.publish(p)
 	}
 	for i := range cutUsers {
@@ -128,6 +125,20 @@ func (c *linkCut) run(state cut.State, length, retry, grace time.Duration) strin
 		c.load.register("u0", x)
 		c.load.register("w"+x+"0", x)
 	}
+	return everything
+}
+
+func (c *linkCut) set(s cut.State) {
+	for _, link := range c.links {
+		link.Set(s)
+	}
+}
+
+// run is the whole of it, and its row of figures.
+func (c *linkCut) run(state cut.State, length, retry, grace time.Duration) string {
+	t := c.t
+	tablet := &publication{user: "u0", device: "tablet", server: "b"}
+	everything := c.inhabit(tablet)
 	c.newest(time.Minute, map[string]map[string]int{"u0": {"pc": 1, "phone": 1, "tablet": 1}}, everything)
 	before := c.settled(true)
 	c.load.repeated()

@@ -25,6 +25,7 @@ type load struct {
 	watches map[string]*watch   // by Call-ID
 	of      map[string][]*watch // by whom they are of
 	waiting map[string]*wait    // by whom it is of
+	pages   map[string]int      // MESSAGEs taken, by Call-ID and the server that brought it
 }
 
 // watch is one subscription, and what it was told.
@@ -55,7 +56,7 @@ func newLoad(t *testing.T, servers map[string]string) *load {
 
 // unheard is one that does not run yet.
 func unheard(t *testing.T, servers map[string]string) *load {
-	l := &load{t: t, servers: map[string]netip.AddrPort{}, watches: map[string]*watch{}, of: map[string][]*watch{}, waiting: map[string]*wait{}}
+	l := &load{t: t, servers: map[string]netip.AddrPort{}, watches: map[string]*watch{}, of: map[string][]*watch{}, waiting: map[string]*wait{}, pages: map[string]int{}}
 	for x, at := range servers {
 		l.servers[x] = netip.MustParseAddrPort(at)
 	}
@@ -220,6 +221,13 @@ func (l *load) ServeRequest(tx *sip.ServerTx) {
 		l.told(message.CallID(req), req.Body())
 	case message.INVITE:
 		status = 486
+	case message.MESSAGE:
+		l.mu.Lock()
+		key := message.CallID(req) + " by " + tx.Source().Remote.String()
+		if l.pages[key]++; l.pages[key] > 1 {
+			l.t.Errorf("MESSAGE %s came %d times", key, l.pages[key])
+		}
+		l.mu.Unlock()
 	}
 	res := message.NewResponse(req, status, "", "load")
 	if status < 300 && message.Has(req, "Contact") {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -36,7 +35,7 @@ func TestOverload(t *testing.T) {
 		users, lines, least, step, flags = 15_000, 100, 0.8, 8*time.Second, nil
 	}
 	server := newStormServer(t.Context(), t, users, flags...)
-	s := newStorm(t, netip.MustParseAddrPort(server.tcp), netip.MustParseAddrPort(strings.TrimPrefix(server.tls, "udp:")), users, lines)
+	s := newStorm(t, netip.MustParseAddrPort(server.tcp), netip.MustParseAddrPort(server.link), users, lines)
 	s.setUp()
 
 	measured := func(run func() *stormPhase) *stormPhase {

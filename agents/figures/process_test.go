@@ -28,12 +28,14 @@ var program = built.Program
 
 // process is a server that runs.
 type process struct {
-	t        *testing.T
-	pid      int
-	tcp, tls string // where it listens
-	admin    string // by HTTP
-	kill     func() // ends it with signal 9, and returns when it is no more
-	stop     func() // asks it to end, and returns when it has
+	t         *testing.T
+	pid       int
+	tcp       string // where it listens for clients
+	transport string // by which it listens besides: tls or udp
+	link      string // and where
+	admin     string // by HTTP
+	kill      func() // ends it with signal 9, and returns when it is no more
+	stop      func() // asks it to end, and returns when it has
 }
 
 // serve runs server-a or server-b until it is killed or the test ends; it is ready on
@@ -73,8 +75,9 @@ func serve(ctx context.Context, t *testing.T, name, program string, args ...stri
 	if err != nil || len(fields) != 5 || fields[0] != "ready" {
 		t.Fatalf("%s: said %q (%v)", name, line, err)
 	}
-	return &process{t: t, pid: cmd.Process.Pid, admin: fields[4], kill: kill, stop: stop,
-		tcp: strings.TrimPrefix(fields[2], "tcp:"), tls: strings.TrimPrefix(fields[3], "tls:")}
+	p := &process{t: t, pid: cmd.Process.Pid, admin: fields[4], kill: kill, stop: stop, tcp: strings.TrimPrefix(fields[2], "tcp:")}
+	p.transport, p.link, _ = strings.Cut(fields[3], ":")
+	return p
 }
 
 // resident is what it has resident, in MiB (proc(5)).

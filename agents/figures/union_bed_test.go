@@ -24,6 +24,7 @@ type unionBed struct {
 	binary    string
 	dir       string // where everything is kept, the servers' states as server-x.state
 	directory string
+	authority *certs.Authority
 	flags     []string
 	enter     string // what runs a server where it is to run; "": nothing
 	servers   map[string]*process
@@ -32,8 +33,9 @@ type unionBed struct {
 }
 
 // newUnionBed has users u0, u1, ... placed so, and watchers wa0, wa1, ... on
-// server-a and wb0, ... on server-b. The servers listen at tcp for clients and for each other at tls.
-func newUnionBed(ctx context.Context, t *testing.T, place routing.Place, mode db.PolicyMode, users, watchers int, tcp, tls string, flags ...string) *unionBed {
+// server-a and wb0, ... on server-b. The servers listen at tcp for clients and for each other at
+// link, as tls:127.0.0.1:0; by UDP they know each other by address.
+func newUnionBed(ctx context.Context, t *testing.T, place routing.Place, mode db.PolicyMode, users, watchers int, tcp, link string, flags ...string) *unionBed {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs /proc, and other loopback addresses than 127.0.0.1")
@@ -44,8 +46,7 @@ func newUnionBed(ctx context.Context, t *testing.T, place routing.Place, mode db
 	}
 	dir := t.TempDir()
 	b := &unionBed{t: t, binary: binary, dir: dir, directory: filepath.Join(dir, "directory.db"), flags: flags, servers: map[string]*process{}, listen: map[string][]string{}}
-	authority, err := certs.NewAuthority(dir, "figures", time.Now())
-	if err != nil {
+	if b.authority, err = certs.NewAuthority(dir, "figures", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	d, err := db.Open(ctx, b.directory, db.Options{Create: true, Domain: db.Domain{Name: "example.com", Default: db.Allow, PolicyMode: mode}})
@@ -55,7 +56,7 @@ func newUnionBed(ctx context.Context, t *testing.T, place routing.Place, mode db
 	t.Cleanup(func() { d.Close() })
 	b.update(ctx, func(tx *db.Tx) error {
 		for _, x := range []string{"a", "b"} {
-			if err := tx.AddServer(db.Server{Name: "server-" + x, URI: "sip:server" + x + ".example.com;transport=tls"}); err != nil {
+			if err := tx.AddServer(db.Server{Name: "server-" + x, URI: "sip:" + b.known(link, x, ""), Identity: "server" + x + ".example.com"}); err != nil {
 				return err
 			}
 			for i := range watchers {
@@ -74,14 +75,14 @@ func newUnionBed(ctx context.Context, t *testing.T, place routing.Place, mode db
 	at := map[string]string{}
 	for _, x := range []string{"a", "b"} {
 		name, host := "server-"+x, "server"+x+".example.com"
-		if _, _, err := authority.Issue(certs.Request{Name: name, Hosts: []string{host}}, time.Now()); err != nil {
+		if _, _, err := b.authority.Issue(certs.Request{Name: name, Hosts: []string{host}}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		b.listen[x] = []string{tcp, tls}
+		b.listen[x] = []string{tcp, link}
 		b.start(ctx, x)
 		at[x] = b.servers[x].tcp
 	}
-	b.reach(ctx, map[string]string{"a": b.servers["a"].tls, "b": b.servers["b"].tls})
+	b.reach(ctx, map[string]string{"a": b.servers["a"].link, "b": b.servers["b"].link})
 	b.load = newLoad(t, at)
 	return b
 }
@@ -96,7 +97,7 @@ func (b *unionBed) start(ctx context.Context, x string) {
 		program, args = b.enter, append([]string{b.binary}, args...)
 	}
 	p := serve(ctx, b.t, "server-"+x, program, args...)
-	b.servers[x], b.listen[x] = p, []string{"tcp:" + p.tcp, "tls:" + p.tls}
+	b.servers[x], b.listen[x] = p, []string{"tcp:" + p.tcp, p.transport + ":" + p.link}
 }
 
 // state is the file of a server's state.
@@ -107,12 +108,24 @@ func (b *unionBed) reach(ctx context.Context, at map[string]string) {
 	b.t.Helper()
 	b.update(ctx, func(tx *db.Tx) error {
 		for x, addr := range at {
-			if err := tx.SetServer(db.Server{Name: "server-" + x, URI: "sip:" + addr + ";transport=tls", Identity: "server" + x + ".example.com"}); err != nil {
+			if err := tx.SetServer(db.Server{Name: "server-" + x, URI: "sip:" + b.known(b.servers[x].transport, x, addr), Identity: "server" + x + ".example.com"}); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// known is how the directory says where a server is; "" is where nobody knows it yet.
+func (b *unionBed) known(link, x, addr string) string {
+	transport := link[:3]
+	switch {
+	case addr == "" && transport == "udp":
+		addr = "127.0.0.1:9"
+	case addr == "":
+		addr = "server" + x + ".example.com"
+	}
+	return addr + ";transport=" + transport
 }
 
 func add(tx *db.Tx, user string, place routing.Place) error {

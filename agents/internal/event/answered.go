@@ -1,14 +1,17 @@
 package event
 
 import (
+	"errors"
 	"strconv"
 	"time"
+
+	"presfed/agents/internal/sip"
 )
 
 // answered takes the outcome of a NOTIFY, in the lane.
 func (n *Notifier) answered(s *Subscription, o Outcome, final bool) {
 	s.inFlight = false
-	n.leave(s, o.Err == nil)
+	others := n.leave(s, o.Err == nil)
 	switch {
 	case s.gone:
 	case o.lost():
@@ -17,6 +20,11 @@ func (n *Notifier) answered(s *Subscription, o Outcome, final bool) {
 		} else { // a fetch, or one that has ended: nobody waits for it
 			n.drop(s, "unreachable")
 		}
+	case errors.Is(o.Err, sip.ErrTimeout) && others && s.durable && s.failures < lossesInARow:
+		// A message was lost where a connection should lose none, such as in a gateway:
+		// the watcher is there. RFC 6665 section 4.2.2 only says SHOULD.
+		n.tryAgain(s, n.cfg.Retry)
+		s.failures++
 	case o.Err != nil || ends(o.Status):
 		n.cfg.Log.Info("subscription removed", "resource", s.rec.Resource, "watcher", s.rec.Watcher, "call_id", s.rec.CallID, "status", o.Status, "error", o.Err)
 		n.drop(s, "NOTIFY failed "+strconv.Itoa(o.Status))
@@ -38,6 +46,10 @@ func (n *Notifier) answered(s *Subscription, o Outcome, final bool) {
 		n.pump(s)
 	}
 }
+
+// lossesInARow is how often a NOTIFY goes out again that had no answer though others
+// on its link had.
+const lossesInARow = 2
 
 // ends says whether a response to NOTIFY ends the subscription: the codes of RFC
 // 6665 section 4.2.2, and 408, which stands for no response at all (RFC 3261

@@ -12,6 +12,7 @@ import (
 type peer struct {
 	inFlight int             // NOTIFYs that wait for their answers
 	bytes    int             // of these
+	answers  uint64          // that have come
 	turns    int             // have been given their turn, in lanes that have not come to it
 	queue    []*Subscription // wait for room
 	down     []*Subscription // suspended
@@ -71,24 +72,28 @@ func (n *Notifier) weigh(s *Subscription, bytes int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	_, p := n.link(s)
-	s.bytes = bytes
+	s.bytes, s.answers = bytes, p.answers
 	p.bytes += bytes
 }
 
 // leave gives the place back and lets the next ones in; where the link has shown
-// that it is up, those suspended on it wait for their turn as well.
-func (n *Notifier) leave(s *Subscription, up bool) {
+// that it is up, those suspended on it wait for their turn as well. It says whether
+// other NOTIFYs were answered there meanwhile.
+func (n *Notifier) leave(s *Subscription, up bool) (others bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	name, p := n.link(s)
 	p.inFlight--
 	p.bytes -= s.bytes
+	others = p.answers != s.answers
 	if up {
+		p.answers++
 		p.resume()
 	}
 	n.next(name, p)
 	n.watch(name, p)
 	n.tidy(name, p)
+	return others
 }
 
 // resume has those suspended wait for room. n.mu is held.

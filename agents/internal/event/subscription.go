@@ -59,7 +59,8 @@ type Subscription struct {
 	waiting   clock.Timer
 	again     clock.Timer // after a failure that may pass
 	failures  int
-	bytes     int // of the NOTIFY in flight
+	bytes     int    // of the NOTIFY in flight
+	answers   uint64 // that had come on its link before
 	expiry    clock.Timer
 }
 

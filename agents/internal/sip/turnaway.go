@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"hash/maphash"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ func (e *Endpoint) turnAway(raw []byte, l link) bool {
 	case crowded:
 	case stuck && !storing(h.method): // it is the disk, which they need not
 		return false
-	case h.tagged && begun(h.method):
+	case begun(h.method) && tagged(h.to):
 		if at < flooded {
 			return false
 		}
@@ -41,21 +42,20 @@ func (e *Endpoint) turnAway(raw []byte, l link) bool {
 			return false
 		}
 	}
-	via, err := message.ParseVia(h.via)
-	if err != nil {
-		return false
-	}
-	if key, ok := branchKey(via, h.method); ok {
-		if _, known := e.servers.get(key); known {
-			return false
+	if branch, sentBy := h.hop.branch, h.hop.sentBy; !l.reliable() && bytes.HasPrefix(branch, []byte("z9hG4bK")) {
+		if _, known := e.servers.get(h.method + " " + string(branch) + " " + strings.ToLower(string(sentBy))); known {
+			return false // its answer is due anyhow
 		}
 	}
-	top := h.via
-	if stamp(&via, src) {
-		top = via.String()
+	if d, udp := l.(datagram); udp && !h.hop.rport { // RFC 3261 section 18.2.2
+		via, err := message.ParseVia(string(h.via))
+		if err != nil {
+			return false
+		}
+		l = e.replyLink(via, d)
 	}
 	e.refused.Add(1)
-	if err := e.replyLink(via, l).send(h.refusal(top, maphash.Bytes(e.servers.seed, h.callID), e.cfg.Limits)); err != nil {
+	if err := l.send(h.refusal(src.Remote, maphash.Bytes(e.servers.seed, h.callID), e.cfg.Limits)); err != nil {
 		e.log.Info("a refusal could not be sent", "error", err)
 	}
 	return true
@@ -75,96 +75,25 @@ func begun(method string) bool {
 // refusal is the 503. Where it comes again it has the same tag (RFC 3261 section
 // 8.2.7), and says the same; else Retry-After is between once and twice the limit's,
 // so that not all come back at one time.
-func (h skimmed) refusal(via string, hash uint64, limits Limits) []byte {
+func (h skimmed) refusal(from netip.AddrPort, hash uint64, limits Limits) []byte {
 	out := make([]byte, 0, 512)
 	out = append(out, "SIP/2.0 503 Service Unavailable\r\nVia: "...)
-	out = append(out, via...)
-	out = append(out, crlf...)
-	for _, line := range append(h.vias, h.from, h.to) {
-		out = append(append(out, line...), crlf...)
+	out = h.hop.stamp(out, h.via, from)
+	out = append(out, '\r', '\n')
+	for _, line := range h.vias {
+		out = append(append(out, line...), '\r', '\n')
 	}
-	if !h.tagged {
-		out = append(out[:len(out)-len(crlf)], ";tag="...)
+	out = append(append(out, h.from...), '\r', '\n')
+	out = append(out, h.to...)
+	if !tagged(h.to) {
+		out = append(out, ";tag="...)
 		out = strconv.AppendUint(out, hash, 36)
-		out = append(out, crlf...)
 	}
-	for _, line := range [][]byte{h.callID, h.cseq} {
-		out = append(append(out, line...), crlf...)
-	}
+	out = append(out, '\r', '\n')
+	out = append(append(out, h.callID...), '\r', '\n')
+	out = append(append(out, h.cseq...), '\r', '\n')
 	least := uint64(max(1, limits.RetryAfter/time.Second))
 	out = append(out, "Retry-After: "...)
 	out = strconv.AppendUint(out, least+hash%(least+1), 10)
 	return append(out, "\r\nContent-Length: 0\r\n\r\n"...)
 }
-
-// skimmed are the lines of a head that its response copies.
-type skimmed struct {
-	method                 string
-	via                    string   // the value of the topmost
-	vias                   [][]byte // the lines below it
-	from, to, callID, cseq []byte   // whole lines
-	tagged                 bool     // To has a tag
-}
-
-// skim reads a plain request's head: no folded lines, one Via on the first of their
-// lines, every other field once. The rest is for the parser.
-func skim(raw []byte) (h skimmed, plain bool) {
-	line, rest, _ := bytes.Cut(raw, crlf)
-	method, _, _ := bytes.Cut(line, []byte(" "))
-	if len(method) > 32 || !message.IsToken(string(method)) {
-		return h, false
-	}
-	h.method = string(method)
-	for {
-		line, rest, plain = bytes.Cut(rest, crlf)
-		if !plain || len(line) == 0 {
-			break
-		}
-		name, value, ok := bytes.Cut(line, []byte(":"))
-		if !ok || line[0] == ' ' || line[0] == '\t' || bytes.ContainsAny(line, "\x00\r\n") {
-			return h, false
-		}
-		switch name = bytes.TrimRight(name, " \t"); {
-		case named(name, "Via", "v") && h.via == "":
-			h.via = string(bytes.TrimSpace(value))
-		case named(name, "Via", "v"):
-			h.vias = append(h.vias, line)
-		case named(name, "From", "f"):
-			plain = once(&h.from, line)
-		case named(name, "To", "t"):
-			plain = once(&h.to, line)
-		case named(name, "Call-ID", "i"):
-			plain = once(&h.callID, line)
-		case named(name, "CSeq", "CSeq"):
-			plain = once(&h.cseq, line)
-		}
-		if !plain {
-			return h, false
-		}
-	}
-	h.tagged = tagged(h.to)
-	return h, plain && h.via != "" && !strings.ContainsAny(h.via, `,"`) && h.from != nil && h.to != nil && h.callID != nil && h.cseq != nil
-}
-
-func once(field *[]byte, line []byte) bool {
-	first := *field == nil
-	*field = line
-	return first
-}
-
-func named(name []byte, long, short string) bool {
-	return len(name) == len(long) && strings.EqualFold(string(name), long) || len(name) == len(short) && strings.EqualFold(string(name), short)
-}
-
-// tagged says whether a To line has a tag, which stands behind the address.
-func tagged(line []byte) bool {
-	for param := range bytes.SplitSeq(line[bytes.LastIndexByte(line, '>')+1:], []byte(";")) {
-		name, _, _ := bytes.Cut(param, []byte("="))
-		if bytes.EqualFold(bytes.TrimSpace(name), []byte("tag")) {
-			return true
-		}
-	}
-	return false
-}
-
-var crlf = []byte("\r\n")

@@ -3,6 +3,8 @@ package sip
 import (
 	"bytes"
 	"io"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,8 +34,9 @@ func FuzzSkim(f *testing.F) {
 		if !ok {
 			return
 		}
-		answered := h.refusal(h.via, 7, DefaultLimits)
-		if bytes.ContainsRune(answered, 0) || bytes.Count(answered, []byte("\n")) != bytes.Count(answered, crlf) {
+		src := Source{Remote: netip.MustParseAddrPort("192.0.2.7:5099")}
+		answered := h.refusal(src.Remote, 7, DefaultLimits)
+		if bytes.ContainsRune(answered, 0) || bytes.Count(answered, []byte("\n")) != bytes.Count(answered, []byte("\r\n")) {
 			t.Fatalf("bytes on the loose in %q", answered)
 		}
 		m, err := message.Parse(raw, message.DefaultLimits)
@@ -41,11 +44,28 @@ func FuzzSkim(f *testing.F) {
 		if err != nil || !isRequest {
 			return
 		}
+		if _, err := stampVia(req, src); err != nil {
+			t.Fatalf("%v in %q", err, raw)
+		}
 		r, err := message.Parse(answered, message.DefaultLimits)
 		if err != nil {
 			t.Fatalf("%v of %q", err, answered)
 		}
-		for _, name := range []string{"Via", "From", "Call-ID", "CSeq"} {
+		vias := func(m message.Message) (out []string) {
+			all, err := message.Vias(m)
+			if err != nil {
+				t.Fatalf("%v in %q", err, answered)
+			}
+			for _, v := range all {
+				slices.SortFunc(v.Params, func(a, b message.Param) int { return strings.Compare(a.Name, b.Name) })
+				out = append(out, v.String())
+			}
+			return out
+		}
+		if got, want := vias(r), vias(req); !slices.Equal(got, want) {
+			t.Errorf("Via is %q, want %q", got, want)
+		}
+		for _, name := range []string{"From", "Call-ID", "CSeq"} {
 			if got, want := strings.Join(message.Raw(r, name), "\n"), strings.Join(message.Raw(req, name), "\n"); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
 			}
