@@ -5,7 +5,11 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // What a relay reads it gives on byte by byte, message by message.
 func FuzzReadMessage(f *testing.F) {
