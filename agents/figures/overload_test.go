@@ -143,9 +143,9 @@ func newStormServer(ctx context.Context, t *testing.T, users int, flags ...strin
 	args := append([]string{"server-a", "--directory", directory, "--listen", "tcp:127.0.0.1:0", "--listen", "udp:127.0.0.1:0", "--no-auth", "--admin", "127.0.0.1:0", "--pprof"}, flags...)
 	if _, err := exec.LookPath("taskset"); err != nil || runtime.NumCPU() < 2 {
 		t.Log("server and users are not kept apart: no taskset, or one processor alone")
-		return serve(ctx, t, binary, args[0], args[1:]...)
+		return serve(ctx, t, "server-a", binary, args...)
 	}
-	p := serve(ctx, t, "taskset", "-c", append([]string{"0", binary}, args...)...)
+	p := serve(ctx, t, "server-a", "taskset", append([]string{"-c", "0", binary}, args...)...)
 	pin(t, "1-"+strconv.Itoa(runtime.NumCPU()-1))
 	return p
 }
