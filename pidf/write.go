@@ -14,16 +14,14 @@ func Write(d Document, dialect Dialect) []byte {
 	root := etree.NewElement("presence")
 	w.document(root, d)
 	w.declare(root)
-	out := etree.NewDocument()
-	out.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
-	out.CreateProcInst("xml", `version="1.0" encoding="UTF-8"`)
-	out.CreateText("\n")
-	out.AddChild(root)
-	out.CreateText("\n")
-	var b bytes.Buffer
-	_, _ = out.WriteTo(&b) // a bytes.Buffer takes everything
+	b := bytes.NewBufferString(declared)
+	b.Grow(2 << 10)
+	root.WriteTo(b, &etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true})
+	b.WriteByte('\n')
 	return b.Bytes()
 }
+
+const declared = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
 // writer builds the etree form of one document.
 type writer struct {

@@ -107,9 +107,8 @@ func (s *Server) listens(uri message.URI) bool {
 			port = 5061
 		}
 	}
-	return slices.ContainsFunc(s.endpoint.Listening(), func(l sip.Listen) bool {
-		at := l.Addr.Addr()
-		return port == int(l.Addr.Port()) && (host == at || at.IsUnspecified() && onThisHost(host))
+	return s.endpoint.ListensAt(port, func(at netip.Addr) bool {
+		return host == at || at.IsUnspecified() && onThisHost(host)
 	})
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -28,7 +29,9 @@ const allowed = "ACK, BYE, CANCEL, INVITE, MESSAGE, NOTIFY, OPTIONS, PUBLISH, RE
 func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	s := (*Server)(h)
 	req := tx.Request()
-	s.log.Debug("request", "method", req.Method, "call_id", message.CallID(req), "peer", tx.Source().Remote, "transport", tx.Source().Transport)
+	if s.verbose() {
+		s.log.Debug("request", "method", req.Method, "call_id", message.CallID(req), "peer", tx.Source().Remote, "transport", tx.Source().Transport)
+	}
 	if u := req.Recipient; u.Scheme != "sip" && u.Scheme != "sips" {
 		s.reply(tx, 416) // RFC 3261 section 8.2.2.1
 		return
@@ -226,7 +229,9 @@ func (s *Server) reply(tx *sip.ServerTx, status int, fields ...string) {
 }
 
 func (s *Server) send(tx *sip.ServerTx, res *message.Response) {
-	s.log.Debug("answered", "call_id", message.CallID(res), "status", res.StatusCode, "method", tx.Request().Method)
+	if s.verbose() {
+		s.log.Debug("answered", "call_id", message.CallID(res), "status", res.StatusCode, "method", tx.Request().Method)
+	}
 	respond := tx.Respond
 	if challenged := res.StatusCode == 401 || res.StatusCode == 407; challenged || res.StatusCode >= 300 && tx.Request().Method == message.INVITE {
 		respond = tx.RespondOnce // whoever that was
@@ -235,6 +240,9 @@ func (s *Server) send(tx *sip.ServerTx, res *message.Response) {
 		s.log.Info("response not sent", "call_id", message.CallID(res), "error", err)
 	}
 }
+
+// verbose says that somebody reads a line for each message.
+func (s *Server) verbose() bool { return s.log.Enabled(context.Background(), slog.LevelDebug) }
 
 func (h *handler) ServeAck(ack *message.Request, from sip.Source) {
 	// Its credentials are those of its INVITE (RFC 3261 section 22.1) and stay here.

@@ -58,7 +58,9 @@ func Unserved(method string) int {
 // NewRequest is a request without fields. The caller adds them all; Bytes adds
 // Content-Length.
 func NewRequest(method string, uri URI) *Request {
-	return sipgo.NewRequest(sipgo.RequestMethod(method), uri)
+	req := &Request{Method: sipgo.RequestMethod(method), Recipient: uri}
+	req.SipVersion = "SIP/2.0"
+	return req
 }
 
 // NewResponse answers req (RFC 3261 section 8.2.6): Via, From, To, Call-ID and

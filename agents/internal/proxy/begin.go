@@ -212,7 +212,9 @@ func setRoutes(req *message.Request, routes []string) {
 }
 
 func (p *Proxy) respond(tx *sip.ServerTx, res *message.Response) {
-	p.log.Debug("answered", "call_id", message.CallID(res), "status", res.StatusCode, "method", tx.Request().Method)
+	if p.verbose() {
+		p.log.Debug("answered", "call_id", message.CallID(res), "status", res.StatusCode, "method", tx.Request().Method)
+	}
 	if err := tx.Respond(res); err != nil {
 		p.log.Info("response not sent", "call_id", message.CallID(res), "status", res.StatusCode, "error", err)
 	}

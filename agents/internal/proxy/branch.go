@@ -74,7 +74,9 @@ func (b *branch) send(hop sip.Target) {
 		r.do(func() { b.hear(res, err) })
 	})
 	b.id = branchOf(message.Get(req, "Via"))
-	p.log.Debug("passed on", "call_id", message.CallID(req), "method", req.Method, "uri", req.Recipient.String(), "transport", hop.Transport, "peer", hop.Addr)
+	if p.verbose() {
+		p.log.Debug("passed on", "call_id", message.CallID(req), "method", req.Method, "uri", req.Recipient.String(), "transport", hop.Transport, "peer", hop.Addr)
+	}
 	p.loops.put(b.id, r.loop)
 	if req.Method == message.INVITE {
 		b.armTimerC()

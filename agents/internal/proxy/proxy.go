@@ -8,6 +8,7 @@ package proxy
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
 	"log/slog"
@@ -62,6 +63,7 @@ type Proxy struct {
 	clock clock.Clock
 	log   *slog.Logger
 	key   []byte          // seals Record-Route
+	macs  sync.Pool       // made with it
 	epoch [epochSize]byte // tells this process's connections from a former one's
 	hops  lane.Lanes      // by next hop: what follows must not overtake what resolves
 	loops loops
@@ -97,6 +99,9 @@ func New(cfg Config) (*Proxy, error) {
 	}
 	return p, nil
 }
+
+// verbose says that somebody reads a line for each message.
+func (p *Proxy) verbose() bool { return p.log.Enabled(context.Background(), slog.LevelDebug) }
 
 // Pending is how many INVITEs have no final response yet.
 func (p *Proxy) Pending() int {

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash"
+	"io"
 	"strings"
 
 	"presfed/agents/internal/message"
@@ -77,8 +79,13 @@ func (p *Proxy) sealed(uri message.URI, callID string) (e end, ok bool) {
 }
 
 func (p *Proxy) mac(callID string, b []byte) []byte {
-	h := hmac.New(sha256.New, p.key)
-	h.Write([]byte(callID))
+	h, _ := p.macs.Get().(hash.Hash)
+	if h == nil {
+		h = hmac.New(sha256.New, p.key)
+	}
+	defer p.macs.Put(h)
+	h.Reset()
+	_, _ = io.WriteString(h, callID)
 	h.Write([]byte{0}) // no Call-ID has one
 	h.Write(b)
 	return h.Sum(nil)[:macSize]

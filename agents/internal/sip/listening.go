@@ -9,6 +9,12 @@ import (
 // their order, with the ports that it was given.
 func (e *Endpoint) Listening() []Listen { return slices.Clone(e.bound) }
 
+// ListensAt says whether the endpoint listens at an address whose IP address is taken
+// for one of ours by same.
+func (e *Endpoint) ListensAt(port int, same func(ours netip.Addr) bool) bool {
+	return slices.ContainsFunc(e.bound, func(l Listen) bool { return port == int(l.Addr.Port()) && same(l.Addr.Addr()) })
+}
+
 // Addr is where the endpoint listens for a transport, the first of several; zero
 // where it does not.
 func (e *Endpoint) Addr(transport string) netip.AddrPort {

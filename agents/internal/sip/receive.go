@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 	"strings"
@@ -146,7 +147,8 @@ func stamp(via *message.Via, src Source) (changed bool) {
 }
 
 // peekResponse reads what matches a response to its transaction without
-// building the message: status, branch of the first Via, CSeq method.
+// building the message: status, branch of the first Via, CSeq method. Folded lines
+// are not seen.
 func peekResponse(raw []byte) (status int, branch, method string, ok bool) {
 	const version = "SIP/2.0 "
 	if len(raw) < len(version)+3 || !strings.EqualFold(string(raw[:len(version)]), version) {
@@ -156,33 +158,30 @@ func peekResponse(raw []byte) (status int, branch, method string, ok bool) {
 	if err != nil {
 		return 0, "", "", false
 	}
-	s := string(raw)
-	if i := strings.Index(s, "\r\n\r\n"); i > 0 {
-		s = s[:i]
-	}
-	via := fieldValue(s, "Via", "v")
-	if i := strings.Index(via, ";branch="); i >= 0 {
-		branch = via[i+len(";branch="):]
-		if end := strings.IndexAny(branch, ";, \t"); end >= 0 {
-			branch = branch[:end]
+	for line := range bytes.SplitSeq(raw, crlf) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		switch name = bytes.TrimRight(name, " \t"); {
+		case len(line) == 0:
+			return 0, "", "", false
+		case branch == "" && named(name, "Via", "v"):
+			if _, found, ok := bytes.Cut(value, []byte(";branch=")); ok {
+				if end := bytes.IndexAny(found, ";, \t"); end >= 0 {
+					found = found[:end]
+				}
+				branch = string(found)
+			}
+			if branch == "" {
+				return 0, "", "", false
+			}
+		case named(name, "CSeq", "CSeq"):
+			value = bytes.TrimRight(value, " \t")
+			method = string(value[bytes.LastIndexAny(value, " \t")+1:])
+		}
+		if branch != "" && method != "" {
+			return status, branch, method, true
 		}
 	}
-	cseq := fieldValue(s, "CSeq", "CSeq")
-	if i := strings.LastIndexAny(cseq, " \t"); i >= 0 {
-		method = cseq[i+1:]
-	}
-	return status, branch, method, branch != "" && method != ""
-}
-
-// fieldValue is the first value of a field in a head; folded ones are not seen.
-func fieldValue(head, name, short string) string {
-	for line := range strings.SplitSeq(head, "\r\n") {
-		n, v, ok := strings.Cut(line, ":")
-		if n = strings.TrimRight(n, " \t"); ok && (strings.EqualFold(n, name) || strings.EqualFold(n, short)) {
-			return strings.TrimSpace(v)
-		}
-	}
-	return ""
+	return 0, "", "", false
 }
 
 // cookie begins every branch of RFC 3261 section 8.1.1.7.
