@@ -158,7 +158,7 @@ func peekResponse(raw []byte) (status int, branch, method string, ok bool) {
 	if err != nil {
 		return 0, "", "", false
 	}
-	for line := range bytes.SplitSeq(raw, crlf) {
+	for line := range bytes.SplitSeq(raw, []byte("\r\n")) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		switch name = bytes.TrimRight(name, " \t"); {
 		case len(line) == 0:
