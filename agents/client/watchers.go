@@ -30,7 +30,8 @@ func (c *Client) HasWatchers() bool {
 // ofWatchers says that it is one to watcher information.
 func (s *Subscription) ofWatchers() bool { return s.opts.ofWatchers() }
 
-func (o SubscribeOptions) ofWatchers() bool { return strings.HasSuffix(o.Event, ".winfo") }
+// By a pointer, for other options may change meanwhile.
+func (o *SubscribeOptions) ofWatchers() bool { return strings.HasSuffix(o.Event, ".winfo") }
 
 // Watchers are those whom the user was told of and who have not ended.
 func (s *Subscription) Watchers() (all []Watcher) {
