@@ -12,6 +12,7 @@ import (
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/presence"
 	"presfed/agents/internal/sip"
+	"presfed/agents/internal/winfo"
 	"presfed/db"
 	"presfed/db/state"
 	"presfed/pidf"
@@ -21,7 +22,7 @@ import (
 // startBackend wires what other servers hold of a user to her composed view.
 func (s *Server) startBackend() {
 	s.subscriber = event.NewSubscriber(event.SubscriberConfig{
-		Packages: []string{presence.Name}, Lanes: &s.lanes, Store: s.store, Send: s.sendSubscribe,
+		Packages: []string{presence.Name, presence.Name + winfo.Suffix}, Lanes: &s.lanes, Store: s.store, Send: s.sendSubscribe,
 		Retry: s.cfg.PeerRetry, Clock: s.cfg.Clock, Log: s.log,
 	})
 	s.backend = backend.New(backend.Config{

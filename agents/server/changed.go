@@ -112,6 +112,7 @@ func (s *Server) hold(aor string) {
 		return why != "" || err != nil // it does not say
 	})
 	s.presence.Placed(scheme + aor)
+	s.winfo.Placed(scheme + aor)
 }
 
 // forget ends the subscriptions to a user for a reason of RFC 6665 section 4.1.3;

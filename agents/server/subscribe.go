@@ -30,6 +30,12 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 		s.refuse(tx, err)
 		return
 	}
+	ev, err := event.EventOf(req)
+	ofWatchers := err == nil && ev.Package == s.winfo.Name()
+	if ofWatchers && sender.Peer != "" && !s.domains(req.Recipient) {
+		s.subscribeWinfoHere(tx, sender)
+		return
+	}
 	where, err := s.where(ctx, req, sender)
 	if err != nil {
 		s.refuse(tx, err)
@@ -46,7 +52,7 @@ func (s *Server) subscribe(tx *sip.ServerTx) {
 		s.reply(tx, mayNotSpeak)
 		return
 	}
-	if ev, err := event.EventOf(req); err == nil && ev.Package == s.winfo.Name() {
+	if ofWatchers {
 		s.subscribeWinfo(tx, sender, where)
 		return
 	}

@@ -16,6 +16,7 @@ func unionOf(t *testing.T, place routing.Place) *domain {
 	t.Helper()
 	b := federatedWith(t, func(c *server.Config) {
 		believing(c)
+		c.WatchersEvery = time.Millisecond
 		c.FirstNotify, c.ShareGrace = 200*time.Millisecond, 200*time.Millisecond
 		c.Synchronised = false // so that no server is behind
 	})

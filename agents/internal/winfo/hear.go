@@ -95,7 +95,7 @@ func (w *Winfo) PolicyChanged(presentity string) {
 		if l == nil {
 			return
 		}
-		for _, r := range l.rows() {
+		for _, r := range l.rows(true) {
 			if r.status != watcherinfo.Waiting {
 				continue
 			}
@@ -122,7 +122,7 @@ func (w *Winfo) Forget(presentity, reason string) {
 		if l == nil {
 			return
 		}
-		for _, r := range l.rows() {
+		for _, r := range l.rows(true) {
 			if r.status == watcherinfo.Waiting {
 				w.end(l, r, watcherinfo.Event(reason))
 			}

@@ -14,8 +14,10 @@ import (
 type list struct {
 	aor     string
 	current map[*event.Subscription]*row
-	waiting map[string]*row // by watcher: those whose subscription has ended undecided
-	giveUp  clock.Timer     // for the first of them to be given up
+	waiting map[string]*row              // by watcher: those whose subscription has ended undecided
+	giveUp  clock.Timer                  // for the first of them to be given up
+	viewers map[*event.Subscription]bool // those told of all her watchers
+	remotes map[string]*remote           // by server: who watches her there
 }
 
 // of is a presentity's list, made if need be.
@@ -24,7 +26,7 @@ func (w *Winfo) of(aor string) *list {
 	defer w.mu.Unlock()
 	l := w.lists[aor]
 	if l == nil {
-		l = &list{aor: aor, current: map[*event.Subscription]*row{}, waiting: map[string]*row{}}
+		l = &list{aor: aor, current: map[*event.Subscription]*row{}, waiting: map[string]*row{}, viewers: map[*event.Subscription]bool{}, remotes: map[string]*remote{}}
 		w.lists[aor] = l
 	}
 	return l
@@ -39,7 +41,7 @@ func (w *Winfo) known(aor string) *list {
 
 // tidy forgets a list that is empty.
 func (w *Winfo) tidy(l *list) {
-	if len(l.current) > 0 || len(l.waiting) > 0 {
+	if len(l.current) > 0 || len(l.waiting) > 0 || len(l.viewers) > 0 || len(l.remotes) > 0 {
 		return
 	}
 	w.mu.Lock()
@@ -49,14 +51,22 @@ func (w *Winfo) tidy(l *list) {
 	}
 }
 
-// rows are all that the presentity is told of, the oldest first.
-func (l *list) rows() []*row {
+// rows are all that the presentity is told of, the oldest first; here: at this
+// server.
+func (l *list) rows(here bool) []*row {
 	all := make([]*row, 0, len(l.current)+len(l.waiting))
 	for _, r := range l.current {
 		all = append(all, r)
 	}
 	for _, r := range l.waiting {
 		all = append(all, r)
+	}
+	for _, r := range l.remotes {
+		for _, row := range r.rows {
+			if !here {
+				all = append(all, row)
+			}
+		}
 	}
 	slices.SortFunc(all, func(a, b *row) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.id, b.id)) })
 	return all
@@ -167,7 +177,7 @@ func (w *Winfo) arm(l *list) {
 	}
 	l.giveUp = w.cfg.Clock.AfterFunc(max(first.until.Sub(w.cfg.Clock.Now()), 0), func() {
 		w.cfg.Lanes.Do(l.aor, func() {
-			for _, r := range l.rows() {
+			for _, r := range l.rows(true) {
 				if r.status == watcherinfo.Waiting && !r.until.After(w.cfg.Clock.Now()) {
 					w.end(l, r, watcherinfo.Giveup)
 				}

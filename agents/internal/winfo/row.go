@@ -19,7 +19,8 @@ type row struct {
 	status            watcherinfo.Status
 	event             watcherinfo.Event
 	since             time.Time
-	until             time.Time           // of one who waits: when she is given up
+	until             time.Time           // of one who waits: when she is given up; of one elsewhere: when it expires
+	remote            bool                // another server tells of it
 	sub               *event.Subscription // nil: it has ended
 }
 
@@ -67,6 +68,9 @@ func (r *row) written(now time.Time) watcherinfo.Watcher {
 	}
 	if !r.since.IsZero() {
 		out.Subscribed = seconds(now.Sub(r.since))
+	}
+	if r.remote && !r.until.IsZero() && r.status != watcherinfo.Terminated {
+		out.Expiration = seconds(r.until.Sub(now))
 	}
 	if r.sub != nil && r.status != watcherinfo.Terminated {
 		out.Expiration = seconds(r.sub.Expires().Sub(now) + time.Second - 1) // as Subscription-State has it

@@ -37,7 +37,7 @@ func (v *viewer) stop() {
 // news has a row told that is new or has changed. It keeps it as it is now.
 func (w *Winfo) news(l *list, r *row) {
 	for _, s := range w.notifier.Subscriptions(l.aor) {
-		if s.View() == View && s.State() != event.StateTerminated {
+		if (s.View() == View || s.View() == Here && !r.remote) && s.State() != event.StateTerminated {
 			viewerOf(s).add(*r)
 			w.tell(s)
 		}
@@ -96,7 +96,7 @@ func (w *Winfo) body(s *event.Subscription, full bool, version uint64) (event.Bo
 	if full {
 		rows, v.told = nil, map[string]bool{}
 		if l := w.known(s.Resource()); l != nil {
-			rows = l.rows()
+			rows = l.rows(s.View() == Here)
 		}
 	}
 	v.news, v.last = nil, now

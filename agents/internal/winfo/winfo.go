@@ -18,8 +18,11 @@ import (
 // Suffix makes an event package's name that of its watcher information.
 const Suffix = ".winfo"
 
-// View is that of an [event.Ask] for watcher information.
-const View = "watchers"
+// The views of an [event.Ask] for watcher information.
+const (
+	View = "watchers"      // of all watchers
+	Here = "watchers here" // of those at this server: for another one that serves her
+)
 
 // Config is what a Winfo is made of.
 type Config struct {
@@ -31,6 +34,13 @@ type Config struct {
 	// Counts says which subscriptions to a presentity are watchers that she is to
 	// know of; nil: all.
 	Counts func(s *event.Subscription) bool
+	// Others are the servers that have watchers of hers beside this one, and Subscribe
+	// asks one of them for those, in the presentity's lane, with documents as values;
+	// nil: there are none.
+	Others    func(presentity string) []string
+	Subscribe func(presentity, server string, on func(event.Update)) (end func())
+	// Wait is how long a first NOTIFY may wait for them; zero: a second.
+	Wait time.Duration
 	// Gap is the least time between two NOTIFYs that changes bring one subscriber
 	// (RFC 3857 section 4.10); zero: 5 seconds.
 	Gap time.Duration
@@ -60,6 +70,7 @@ type Winfo struct {
 // New is a Winfo that knows nobody. A notifier is made with its Package and given
 // to Bind before anything is asked of it.
 func New(cfg Config) *Winfo {
+	cfg.Wait = cmp.Or(cfg.Wait, time.Second)
 	cfg.Gap = cmp.Or(cfg.Gap, 5*time.Second)
 	cfg.GiveUp = cmp.Or(cfg.GiveUp, 7*24*time.Hour)
 	cfg.Most = cmp.Or(cfg.Most, 500)
@@ -87,20 +98,27 @@ func (w *Winfo) Name() string { return w.cfg.Package + Suffix }
 func (w *Winfo) Package() event.Package {
 	return event.Package{
 		Name: w.Name(), Types: []string{watcherinfo.ContentType},
-		Decide: decide, Body: w.body, Ended: func(s *event.Subscription, _ string) { viewerOf(s).stop() },
+		Decide: w.decide, Body: w.body, Began: w.began, Ended: w.ended,
 	}
 }
 
 // decide: she alone, and nobody about a list of hers (RFC 3857 section 4.6).
-func decide(s *event.Subscription) (event.Decision, error) {
+func (w *Winfo) decide(s *event.Subscription) (event.Decision, error) {
 	switch {
-	case s.View() != View:
+	case !ours(s):
 		return event.Decision{Status: 404}, nil
 	case s.Watcher() != s.Resource():
 		return event.Decision{Status: 403}, nil
 	}
-	return event.Decision{Verdict: event.Active}, nil
+	d := event.Decision{Verdict: event.Active}
+	if s.View() == View && w.incomplete(s.Resource()) {
+		d.Wait = w.cfg.Wait
+	}
+	return d, nil
 }
+
+// ours says that a subscription is to watcher information.
+func ours(s *event.Subscription) bool { return s.View() == View || s.View() == Here }
 
 // Presentities are those of whom a watcher is known, in no order.
 func (w *Winfo) Presentities() (all []string) {
@@ -116,7 +134,7 @@ func (w *Winfo) Presentities() (all []string) {
 // now (RFC 6665 section 4.1.3). It returns at once.
 func (w *Winfo) Refer(presentity string) {
 	w.cfg.Lanes.Do(presentity, func() {
-		w.notifier.Terminate(presentity, "deactivated", 0, func(s *event.Subscription) bool { return s.View() == View })
+		w.notifier.Terminate(presentity, "deactivated", 0, ours)
 	})
 }
 
@@ -131,7 +149,7 @@ func (w *Winfo) Close() {
 	}
 	for _, resource := range w.notifier.Resources() {
 		for _, s := range w.notifier.Subscriptions(resource) {
-			if s.View() == View {
+			if ours(s) {
 				viewerOf(s).stop()
 			}
 		}

@@ -1,6 +1,7 @@
 package winfo
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -279,4 +280,57 @@ func TestAllEnds(t *testing.T) {
 	b.dialogs = map[string]string{}
 	b.start(nil)
 	b.expect(b.watch(), "0:full")
+}
+
+// TestWatchersElsewhere: what other servers tell is told along, and asked for only
+// while somebody wants to know all.
+func TestWatchersElsewhere(t *testing.T) {
+	asked, ended := 0, 0
+	var tell func(event.Update)
+	b := newBed(t, func(c *Config) {
+		c.Others = func(string) []string { return []string{"server-b"} }
+		c.Subscribe = func(_, _ string, on func(event.Update)) func() {
+			asked++
+			tell = on
+			return func() { ended++ }
+		}
+	})
+	elsewhere := func(u event.Update) {
+		b.lanes.Do(alice, func() { tell(u) })
+		b.idle()
+	}
+	doc := func(version uint32, full bool, watchers ...watcherinfo.Watcher) event.Update {
+		return event.Update{Notified: true, Value: &watcherinfo.Document{Version: version, Full: full, Lists: []watcherinfo.List{{Resource: alice, Package: "presence", Watchers: watchers}}}}
+	}
+	at := func(id string, status watcherinfo.Status, why watcherinfo.Event) watcherinfo.Watcher {
+		return watcherinfo.Watcher{ID: id, URI: "sip:" + id + "@example.com", Status: status, Event: why, Subscribed: new(uint64(60)), Expiration: new(uint64(600))}
+	}
+	b.subscribe(bob, "b", "presence", time.Hour)
+	b.expect(b.watch(), "") // it waits for the other server
+	elsewhere(doc(0, true, at("dave", watcherinfo.Pending, watcherinfo.Subscribe), at("eve", watcherinfo.Active, watcherinfo.Subscribe)))
+	b.expect(b.news(), "0:full dave=pending/subscribe eve=active/subscribe bob=pending/subscribe")
+	if w := b.table.Watchers()[0]; *w.Expiration != 600 || *w.Subscribed != 60 {
+		t.Errorf("%d, %d", *w.Expiration, *w.Subscribed)
+	}
+	b.pass(5 * time.Second)
+	elsewhere(doc(1, false, at("dave", watcherinfo.Active, watcherinfo.Approved), at("fay", watcherinfo.Terminated, watcherinfo.Timeout)))
+	b.expect(b.news(), "1:partial dave=active/approved")
+	b.pass(5 * time.Second)
+	elsewhere(event.Update{Err: errors.New("away")}) // what it told last stands
+	b.pass(5 * time.Second)
+	b.expect(b.news(), "")
+	elsewhere(doc(0, true, at("eve", watcherinfo.Active, watcherinfo.Subscribe))) // it began anew
+	b.pass(5 * time.Second)
+	b.expect(b.news(), "2:partial dave=terminated/timeout")
+	b.subscribe(alice, "w", "presence.winfo", 0)
+	b.news()
+	b.idle()
+	if asked != 1 || ended != 1 {
+		t.Errorf("asked %d times, ended %d", asked, ended)
+	}
+	// without an answer from there she is told what is known here, soon
+	b.subscribe(alice, "w2", "presence.winfo", time.Hour)
+	b.expect(b.news(), "")
+	b.pass(time.Second)
+	b.expect(b.news(), "0:full bob=pending/subscribe")
 }
