@@ -1,5 +1,4 @@
 // Package figures is servers as processes, measured: what users on several of them
-// cost, what a cut between them does, and what is left of users who have gone. It is
-// tests alone; scripts/figures, scripts/union-figures and scripts/link-cut run them at
-// length.
+// cost, what a cut or a lossy link between them does, what load and abuse do, and what is
+// left of users who have gone. It is tests alone; scripts/figures runs them at length.
 package figures

@@ -113,6 +113,18 @@ func (p *stormPhase) normal(longest time.Duration) time.Duration {
 // this process keeps to the others.
 func newStormServer(ctx context.Context, t *testing.T, users int, flags ...string) *process {
 	t.Helper()
+	if _, err := exec.LookPath("taskset"); err != nil || runtime.NumCPU() < 2 {
+		t.Log("server and users are not kept apart: no taskset, or one processor alone")
+		return startStormServer(ctx, t, nil, users, flags...)
+	}
+	p := startStormServer(ctx, t, []string{"taskset", "-c", "0"}, users, flags...)
+	pin(t, "1-"+strconv.Itoa(runtime.NumCPU()-1))
+	return p
+}
+
+// startStormServer has enter run the server, which may be nothing.
+func startStormServer(ctx context.Context, t *testing.T, enter []string, users int, flags ...string) *process {
+	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs /proc and taskset")
 	}
@@ -141,13 +153,8 @@ func newStormServer(ctx context.Context, t *testing.T, users int, flags ...strin
 		t.Fatal(err)
 	}
 	args := append([]string{"server-a", "--directory", directory, "--listen", "tcp:127.0.0.1:0", "--listen", "udp:127.0.0.1:0", "--no-auth", "--admin", "127.0.0.1:0", "--pprof"}, flags...)
-	if _, err := exec.LookPath("taskset"); err != nil || runtime.NumCPU() < 2 {
-		t.Log("server and users are not kept apart: no taskset, or one processor alone")
-		return serve(ctx, t, "server-a", binary, args...)
-	}
-	p := serve(ctx, t, "server-a", "taskset", append([]string{"-c", "0", binary}, args...)...)
-	pin(t, "1-"+strconv.Itoa(runtime.NumCPU()-1))
-	return p
+	args = append(append(enter, binary), args...)
+	return serve(ctx, t, "server-a", args[0], args[1:]...)
 }
 
 // pin keeps this process to those processors until the test ends.

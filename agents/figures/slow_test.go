@@ -179,3 +179,61 @@ func newDeaf(t *testing.T, at, watcher, user string, times int, reads bool) net.
 	}
 	return c
 }
+
+// TestFewFiles: a server that may open few files takes as many connections as those
+// are for. It neither spins nor stops: who has one is served, and others are once there
+// is room.
+func TestFewFiles(t *testing.T) {
+	const files = 80
+	server := startStormServer(t.Context(), t, []string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, files)}, 8)
+	s := newStorm(t, netip.MustParseAddrPort(server.tcp), netip.MustParseAddrPort(server.link), 8, 4)
+	s.setUp()
+	var crowd []net.Conn
+	for range 2 * files {
+		c, err := net.Dial("tcp", server.tcp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		crowd = append(crowd, c)
+	}
+	ended := 0
+	patience := time.Now().Add(20 * time.Second)
+	for _, c := range crowd[files:] { // more than there can be
+		_ = c.SetReadDeadline(patience)
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			ended++
+		}
+	}
+	if ended != files {
+		t.Errorf("%d of %d connections too many were refused", ended, files)
+	}
+	worked := server.worked()
+	p := s.rate(20, 500*time.Millisecond, nil)
+	if p.good != p.offered {
+		t.Errorf("%d of %d requests answered 2xx: %v", p.good, p.offered, p.statuses)
+	}
+	if cpu := server.worked() - worked; cpu > 400*time.Millisecond {
+		t.Errorf("it is busy for %s", cpu)
+	}
+	for _, c := range crowd {
+		c.Close()
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) { // until it has noticed
+		c, err := net.Dial("tcp", server.tcp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/TCP %s;branch=z9hG4bKroom\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:example.com>\r\nCall-ID: room\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", c.LocalAddr())
+		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		b := make([]byte, 12)
+		_, err = c.Read(b)
+		c.Close()
+		if err == nil && string(b) == "SIP/2.0 200 " {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("nobody is let in any more: %v, %q", err, b)
+		}
+	}
+}

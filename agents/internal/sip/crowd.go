@@ -45,7 +45,7 @@ func network(a netip.Addr) netip.Addr {
 // so.
 func (e *Endpoint) fitFiles() {
 	n := mostFiles()
-	room := n - min(n/4, 256)
+	room := n - min(n/2, 256)
 	if n == 0 || e.cfg.Limits.Connections <= room {
 		return
 	}

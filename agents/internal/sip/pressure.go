@@ -70,11 +70,11 @@ func (p *pressure) delay(now time.Time) (d time.Duration, stuck bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	rate := p.rate
-	if since := now.Sub(p.since); !p.since.IsZero() && since > 4*measuring {
+	if since := now.Sub(p.since); !p.since.IsZero() && since > burst { // it has got slower; for less the disk may just have paused
 		if slow := float64(max(p.done, 1)) / since.Seconds(); rate == 0 || slow < rate {
 			rate = slow
 		}
-		stuck = since > burst && now.Sub(p.answered) > burst
+		stuck = now.Sub(p.answered) > burst
 	}
 	if rate == 0 {
 		return 0, false
