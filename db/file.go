@@ -35,7 +35,9 @@ type handle struct {
 type mode string
 
 const (
-	writing mode = "mode=rw&_journal_mode=WAL&_busy_timeout=5000&_synchronous=NORMAL&_txlock=immediate&_foreign_keys=1"
+	// Changes are few, and each waits for the disk: what the command line has said is
+	// done survives power loss.
+	writing mode = "mode=rw&_journal_mode=WAL&_busy_timeout=5000&_synchronous=FULL&_txlock=immediate&_foreign_keys=1"
 	reading mode = "mode=ro&_busy_timeout=5000&_query_only=1"
 	// creating keeps to the main file until it is a directory, for header.
 	creating mode = "mode=rw&_journal_mode=DELETE&_busy_timeout=5000&_synchronous=FULL&_txlock=immediate&_foreign_keys=1"

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"crypto/x509"
 	"errors"
 	"io/fs"
 	"os"
@@ -144,5 +145,20 @@ func TestOpenAuthority(t *testing.T) {
 	}
 	if _, err := OpenAuthority(a.dir); err == nil || !strings.Contains(err.Error(), "not the key of") {
 		t.Errorf("a foreign key: %v", err)
+	}
+}
+
+// A clock that is set back by an hour does not make a certificate one of the future.
+func TestACertificateIsGoodAnHourEarlier(t *testing.T) {
+	a := newBed(t)
+	now := time.Now()
+	cert, _, err := a.Issue(Request{Name: "server-a", Hosts: []string{"servera.example.com"}}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(a.cert)
+	if _, err := cert.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now.Add(-time.Hour), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
+		t.Error(err)
 	}
 }

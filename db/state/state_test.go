@@ -214,3 +214,32 @@ func TestASecondProcessIsKeptOut(t *testing.T) {
 		t.Errorf("second opening of an old file: %v", err)
 	}
 }
+
+func TestALockThatIsLetGoOfInTime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	_, stop := running(t, path, Options{})
+	time.AfterFunc(100*time.Millisecond, stop)
+	s, err := Open(path, Options{LockWait: 20 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What survives what is SQLite's word: 1, NORMAL, the process; 2, FULL, the machine.
+func TestFullWaitsForTheDisk(t *testing.T) {
+	for full, want := range map[bool]int{false: 1, true: 2} {
+		s, err := Open(filepath.Join(t.TempDir(), "state.db"), Options{Full: full})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var synchronous int
+		var journal string
+		err = errors.Join(s.conn.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&synchronous), s.conn.QueryRowContext(t.Context(), "PRAGMA journal_mode").Scan(&journal), s.Close())
+		if err != nil || synchronous != want || journal != "wal" {
+			t.Errorf("full %t: synchronous %d, journal %s, %v", full, synchronous, journal, err)
+		}
+	}
+}
