@@ -31,7 +31,7 @@ type Event struct {
 
 	From string `json:"from,omitempty"`
 	Peer string `json:"peer,omitempty"` // the other end of a session, or whom something was sent to
-	Via  string `json:"via,omitempty"`  // im, sent: page or session
+	Via  string `json:"via,omitempty"`  // im, sent: page or session; session, sent, closed: file
 	Text string `json:"text,omitempty"`
 
 	Subject   string   `json:"subject,omitempty"`    // im: what it says in its envelope (RFC 3862)

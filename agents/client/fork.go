@@ -36,7 +36,7 @@ func (inv *invitation) begin(invite *message.Request) func(*message.Response) {
 		defer func() {
 			inv.mu.Unlock()
 			if rings {
-				c.emit(Event{Type: "session", Peer: s.peer, State: "ringing"})
+				c.emit(Event{Type: "session", Peer: s.peer, Via: s.via(), State: "ringing"})
 			}
 		}()
 		d, created, err := fork.Receive(res)

@@ -151,10 +151,13 @@ func (s *Session) Accept(ctx context.Context) error {
 		return ErrClosed
 	}
 	s.mu.Lock()
-	a := s.answer
+	a, lasts := s.answer, s.state == established
 	s.mu.Unlock()
-	if a == nil {
+	switch {
+	case a == nil && lasts:
 		return nil // acknowledged by now
+	case a == nil:
+		return ErrClosed
 	}
 	select {
 	case <-a.acked:

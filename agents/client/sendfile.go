@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"presfed/agents/internal/file"
 	"presfed/agents/internal/msrp"
@@ -18,11 +20,10 @@ import (
 
 // FileOptions say how SendFile sends.
 type FileOptions struct {
-	ContentType string // empty: by the ending of the file's name
+	ContentType string        // empty: by the ending of the file's name
+	Timeout     time.Duration // until the offer is answered; 0: as long as it may ring
 	// Progress hears how much has been sent, often, from the goroutine that sends.
 	Progress func(sent, size int64)
-	// Answered is called when the peer has agreed to take the file; may be nil.
-	Answered func()
 }
 
 // SendFile offers a file to a user in a session of its own, sends it when a device
@@ -41,12 +42,11 @@ func (c *Client) SendFile(ctx context.Context, target, path string, o FileOption
 	if err != nil {
 		return err
 	}
-	s, err := c.callFor(ctx, target, "", d)
+	answer, cancel := context.WithTimeout(ctx, cmp.Or(o.Timeout, callTime))
+	s, err := c.callFor(answer, target, "", d)
+	cancel()
 	if err != nil {
 		return err
-	}
-	if o.Answered != nil {
-		o.Answered()
 	}
 	err = s.sendFile(ctx, f, o.Progress)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)

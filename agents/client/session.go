@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -80,6 +81,17 @@ func (c *Client) newMedia(at *msrp.Endpoint, s *Session, secure bool) (*msrp.Ses
 
 // Peer is the address of record of the other end.
 func (s *Session) Peer() string { return s.peer }
+
+// ForFile says whether the session is for a file and not for messages.
+func (s *Session) ForFile() bool { return s.sends != nil || s.takes != nil }
+
+// via is how events tell it from a session for messages.
+func (s *Session) via() string {
+	if s.ForFile() {
+		return "file"
+	}
+	return ""
+}
 
 // Done is closed when the session is over.
 func (s *Session) Done() <-chan struct{} { return s.ended }
@@ -208,7 +220,7 @@ func (s *Session) finish(reason string) {
 	s.client.typing.ended(s.peer)
 	s.takes.close(reason)
 	if told {
-		s.client.emit(Event{Type: "closed", Peer: s.peer, Via: "session", Reason: reason})
+		s.client.emit(Event{Type: "closed", Peer: s.peer, Via: cmp.Or(s.via(), "session"), Reason: reason})
 	}
 	close(s.ended)
 }
@@ -233,7 +245,7 @@ func (s *Session) begin() bool {
 	}
 	s.mu.Unlock()
 	if ok {
-		s.client.emit(Event{Type: "session", Peer: s.peer, State: "established"})
+		s.client.emit(Event{Type: "session", Peer: s.peer, Via: s.via(), State: "established"})
 		s.client.spawn(s.guard)
 	}
 	return ok

@@ -191,7 +191,7 @@ func (a *agent) complete(cfg *client.Config, log *slog.Logger) error {
 
 // happened prints an event and keeps it for wait.
 func (a *agent) happened(e client.Event) {
-	if e.Type == "im" && e.Via == "session" || e.Type == "session" {
+	if e.Type == "im" && e.Via == "session" || e.Type == "session" && e.Via != "file" {
 		a.mu.Lock()
 		a.last = e.From
 		if e.From == "" {

@@ -268,17 +268,27 @@ func rule(handling db.Handling) func(*agent, context.Context, []string) error {
 	}
 }
 
-func (a *agent) session(target string) *client.Session {
+// session is one with a user: for messages if there is one, else of a file; nil:
+// there is none.
+func (a *agent) session(target string) (found *client.Session) {
 	for _, s := range a.device.Sessions() {
-		if sameUser(s.Peer(), target) {
-			return s
+		if sameUser(s.Peer(), target) && (found == nil || found.ForFile()) {
+			found = s
 		}
+	}
+	return found
+}
+
+// talk is a session for messages.
+func (a *agent) talk(target string) *client.Session {
+	if s := a.session(target); s != nil && !s.ForFile() {
+		return s
 	}
 	return nil
 }
 
 func (a *agent) im(ctx context.Context, args []string) error {
-	s := a.session(args[0])
+	s := a.talk(args[0])
 	if s != nil && (s.Established() || s.Calling()) {
 		return a.say(ctx, s, args[1])
 	}
@@ -297,7 +307,7 @@ func (a *agent) reply(ctx context.Context, args []string) error {
 	a.mu.Lock()
 	last := a.last
 	a.mu.Unlock()
-	s := a.session(last)
+	s := a.talk(last)
 	if last == "" || s == nil {
 		return errors.New("there is no session to reply in")
 	}
@@ -310,9 +320,7 @@ func (a *agent) reply(ctx context.Context, args []string) error {
 }
 
 func (a *agent) sendFile(ctx context.Context, args []string) error {
-	ctx, answered, done := answerTime(ctx, a.opts.device.timeout)
-	defer done()
-	return a.device.SendFile(ctx, args[0], args[1], client.FileOptions{Answered: answered})
+	return a.device.SendFile(ctx, args[0], args[1], client.FileOptions{Timeout: a.opts.device.timeout})
 }
 
 func (a *agent) bye(ctx context.Context, args []string) error {

@@ -209,7 +209,8 @@ func oneServer(t *testing.T) (s *server.Server, at, directory string) {
 // TestAgentsMeet: two users of one server.
 func TestAgentsMeet(t *testing.T) {
 	s, at, path := oneServer(t)
-	bob := drive(t, "bob-pc", "--server", at, "--answer", "auto", "--directory", path)
+	files := t.TempDir()
+	bob := drive(t, "bob-pc", "--server", at, "--answer", "auto", "--directory", path, "--accept-files", files)
 	bob.until("registered")
 	bob.until("ready")
 	bob.tell("allow alice", "status away at lunch", "wait published 5s", "list")
@@ -221,6 +222,17 @@ func TestAgentsMeet(t *testing.T) {
 	bob.tell("status dnd")
 	alice.tell("wait presence basic=closed 10s", "unwatch bob", "wait presence state=terminated 10s")
 	for !strings.Contains(alice.until("presence").State, "terminated") {
+	}
+	file := filepath.Join(t.TempDir(), "menu.txt")
+	if err := os.WriteFile(file, []byte("soup"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	alice.tell("send-file bob "+file, "im bob Look at it")
+	if e := bob.until("file"); e.State != "complete" || e.Size != 4 || e.From != "sip:alice@example.com" {
+		t.Errorf("%+v", e)
+	}
+	if e := bob.until("im"); e.Text != "Look at it" {
+		t.Errorf("%+v", e)
 	}
 	alice.quit()
 	bob.quit()

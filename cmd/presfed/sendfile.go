@@ -24,19 +24,10 @@ func sendFile(ctx context.Context, opts sendIMOptions) error {
 	}
 	opts.device.unlimited = true // once it is answered: MSRP has limits of its own
 	return withDevice(ctx, opts.con, opts.device, printEvents(opts.con), func(ctx context.Context, c *client.Client) error {
-		ctx, answered, done := answerTime(ctx, opts.device.timeout)
-		defer done()
 		shown := newProgress(opts.con)
 		defer shown.end()
-		return c.SendFile(ctx, opts.target, opts.file, client.FileOptions{ContentType: contentType, Progress: shown.at, Answered: answered})
+		return c.SendFile(ctx, opts.target, opts.file, client.FileOptions{ContentType: contentType, Timeout: opts.device.timeout, Progress: shown.at})
 	})
-}
-
-// answerTime is a context that ends unless answered is called in time.
-func answerTime(ctx context.Context, timeout time.Duration) (limited context.Context, answered, done func()) {
-	limited, cancel := context.WithCancelCause(ctx)
-	limit := time.AfterFunc(timeout, func() { cancel(context.DeadlineExceeded) })
-	return limited, func() { limit.Stop() }, func() { limit.Stop(); cancel(nil) }
 }
 
 // progress shows how far a file has come: a bar on a terminal, with --json an

@@ -96,7 +96,7 @@ func TestHalfAMessageIsGivenUp(t *testing.T) {
 
 // What has been answered goes out before the endpoint ends.
 func TestQueuedAnswersGoOutAtTheEnd(t *testing.T) {
-	e, err := Listen(Config{Listen: loopback})
+	e, err := Listen(Config{Listen: loopback, Limits: Limits{Linger: patience}})
 	if err != nil {
 		t.Fatal(err)
 	}

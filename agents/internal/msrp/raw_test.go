@@ -154,6 +154,32 @@ Content-Type: text/html
 	}
 }
 
+// RFC 4975 sections 7.2 and 7.1.3: a response goes to the last hop, a REPORT the
+// whole way back.
+func TestReportsGoTheWholeWayBack(t *testing.T) {
+	inbox := newInbox()
+	s, p := bound(t, Config{}, inbox.config())
+	const relay = "msrp://127.0.0.1:7/relay;tcp"
+	p.send(s, `
+MSRP d93kswow SEND
+To-Path: {our}
+From-Path: `+relay+` {peer}
+Message-ID: 12339sdqwer
+Byte-Range: 1-2/2
+Success-Report: yes
+Content-Type: text/plain
+
+Hi
+-------d93kswow$
+`)
+	for _, want := range []string{relay, relay + " " + p.uri} {
+		f, _, _ := p.frame()
+		if to, _ := f.Headers.Get("To-Path"); to != want {
+			t.Errorf("%s%d to %s, want %s", f.Method, f.Status, to, want)
+		}
+	}
+}
+
 func TestFailureReportDecidesWhatIsAnswered(t *testing.T) {
 	s, p := bound(t, Config{}, SessionConfig{AcceptTypes: []string{"text/plain"}, OnMessage: func(Message) {}})
 	send := func(id, report, contentType string) {
