@@ -20,8 +20,9 @@ import (
 	"presfed/agents/internal/wire"
 )
 
-// captured runs what speaks at an address, and gives what the kernel saw of it.
-func captured(t *testing.T, at netip.Addr, speak func()) string {
+// captured runs what speaks at an address, and gives what the kernel saw of it when
+// all is there.
+func captured(t *testing.T, at netip.Addr, speak func(), all func(file string) bool) string {
 	t.Helper()
 	const what = "what MSRP writes against tshark"
 	missing := ""
@@ -62,7 +63,10 @@ func captured(t *testing.T, at netip.Addr, speak func()) string {
 		}
 	}
 	speak()
-	time.Sleep(500 * time.Millisecond) // the kernel hands packets over in blocks
+	// The kernel hands packets over in blocks.
+	for end := time.Now().Add(patience); !all(file) && time.Now().Before(end); {
+		time.Sleep(100 * time.Millisecond)
+	}
 	_ = dump.Process.Signal(os.Interrupt)
 	rest, _ := io.ReadAll(said)
 	_ = dump.Wait()
@@ -128,6 +132,17 @@ func TestTsharkReadsWhatIsWritten(t *testing.T) {
 		}
 		a.Close()
 		<-ran
+	}, func(file string) bool {
+		seen, want := 0, 0
+		for _, way := range follow(t, file) {
+			seen += len(way.bytes)
+		}
+		for _, x := range r.all() {
+			if x.Direction == wire.Out {
+				want += len(x.Raw)
+			}
+		}
+		return seen == want
 	})
 	written := map[string][]byte{} // by direction
 	var frames []wire.Record
@@ -202,7 +217,8 @@ type oneWay struct {
 func follow(t *testing.T, file string) []oneWay {
 	t.Helper()
 	ways := make([]oneWay, 2)
-	for line := range strings.Lines(run(t, "tshark", "-n", "-r", file, "-q", "-z", "follow,tcp,raw,0")) {
+	out, _ := exec.CommandContext(testContext(t), "tshark", "-n", "-r", file, "-q", "-z", "follow,tcp,raw,0").Output() // the file may be growing
+	for line := range strings.Lines(string(out)) {
 		line = strings.TrimRight(line, "\n")
 		for i, mark := range []string{"Node 0: ", "Node 1: "} {
 			if at, ok := strings.CutPrefix(line, mark); ok {
