@@ -2,9 +2,12 @@ package server_test
 
 import (
 	"bytes"
+	"math/rand/v2"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,6 +73,38 @@ func TestTorture(t *testing.T) {
 				}
 			}
 			stop()
+		}
+	}
+}
+
+// TestDamagedMessages: whatever damage is done to the messages on their way, the
+// server is there afterwards.
+func TestDamagedMessages(t *testing.T) {
+	cases, err := torture.Cases()
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe, s, _ := tapped(t, tortured(t))
+	devices(t, s)
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, transport := range []string{"UDP", "TCP"} {
+		for range 8 {
+			conn, err := net.Dial(strings.ToLower(transport), s.Addr(transport).String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 50 {
+				c := cases[r.IntN(len(cases))]
+				c.Raw = asOurs(c)
+				if _, err := conn.Write(torture.Damaged(r, c.Raw, cases[r.IntN(len(cases))].Raw)); err != nil && transport == "UDP" {
+					t.Fatal(err) // a stream may have been closed
+				}
+			}
+			conn.Close()
+		}
+		alive := cases[slices.IndexFunc(cases, func(c torture.Case) bool { return c.Name == "mismatch01" })]
+		if got := probe.Ask(t, transport, s.Addr(transport), alive, "sip:example.com", "400"); got != "400" {
+			t.Errorf("afterwards by %s: %s", transport, got)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -46,36 +47,53 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(invite))
 	f.Add([]byte("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9\r\nFrom: <sip:a@b>;tag=1\r\nTo: sip:c@d\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n"))
 	tortureSeeds(f, func(raw string) { f.Add([]byte(raw)) })
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		var m Message
-		var err error
-		bounded.Read(t, len(raw), func() { m, err = Parse(raw, DefaultLimits) })
-		if req, ok := m.(*Request); ok && req != nil && err != nil {
-			Bytes(NewResponse(req, 400, "", "t")) // whatever is wrong, it can be answered
+	f.Fuzz(readAndWritten)
+}
+
+// Damage to the torture messages reaches further than bytes made up.
+func TestDamaged(t *testing.T) {
+	cases, err := torture.Cases()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2)) // the same each time: a find belongs into testdata/fuzz
+	for range 20_000 {
+		raw := torture.Damaged(r, cases[r.IntN(len(cases))].Raw, cases[r.IntN(len(cases))].Raw)
+		if readAndWritten(t, raw); t.Failed() {
+			t.Fatalf("%q", raw)
 		}
-		if err != nil {
-			return
-		}
-		once := Bytes(m)
-		again, err := Parse(once, much)
-		if err != nil {
-			t.Fatalf("what we wrote is refused: %v\n%q", err, once)
-		}
-		if string(Bytes(again)) != string(once) {
-			t.Fatalf("read and written again it differs:\n%q\n%q", once, Bytes(again))
-		}
-		req, ok := m.(*Request)
-		if !ok {
-			return
-		}
-		res := Bytes(NewResponse(req, 200, "", "t"))
-		if back, err := Parse(res, much); err != nil || CallID(back) != CallID(req) || Get(back, "CSeq") != Get(req, "CSeq") {
-			t.Fatalf("its response is not one: %v\n%q", err, res)
-		}
-		if string(Bytes(Clone(req))) != string(once) {
-			t.Fatalf("its clone differs:\n%q\n%q", once, Bytes(Clone(req)))
-		}
-	})
+	}
+}
+
+func readAndWritten(t *testing.T, raw []byte) {
+	var m Message
+	var err error
+	bounded.Read(t, len(raw), func() { m, err = Parse(raw, DefaultLimits) })
+	if req, ok := m.(*Request); ok && req != nil && err != nil {
+		Bytes(NewResponse(req, 400, "", "t")) // whatever is wrong, it can be answered
+	}
+	if err != nil {
+		return
+	}
+	once := Bytes(m)
+	again, err := Parse(once, much)
+	if err != nil {
+		t.Fatalf("what we wrote is refused: %v\n%q", err, once)
+	}
+	if string(Bytes(again)) != string(once) {
+		t.Fatalf("read and written again it differs:\n%q\n%q", once, Bytes(again))
+	}
+	req, ok := m.(*Request)
+	if !ok {
+		return
+	}
+	res := Bytes(NewResponse(req, 200, "", "t"))
+	if back, err := Parse(res, much); err != nil || CallID(back) != CallID(req) || Get(back, "CSeq") != Get(req, "CSeq") {
+		t.Fatalf("its response is not one: %v\n%q", err, res)
+	}
+	if string(Bytes(Clone(req))) != string(once) {
+		t.Fatalf("its clone differs:\n%q\n%q", once, Bytes(Clone(req)))
+	}
 }
 
 func FuzzURI(f *testing.F) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -80,33 +81,55 @@ func FuzzStream(f *testing.F) {
 	for _, c := range cases {
 		f.Add(c.Raw, []byte{31})
 	}
-	f.Fuzz(func(t *testing.T, stream, lengths []byte) {
-		var whole division
-		bounded.Read(t, len(stream), func() { whole = frames(bytes.NewReader(stream)) })
-		for name, r := range map[string]io.Reader{
-			"bytes":  iotest.OneByteReader(bytes.NewReader(stream)),
-			"pieces": &pieces{data: stream, lengths: lengths},
-		} {
-			if diff := cmp.Diff(whole, frames(r)); diff != "" {
-				t.Fatalf("in %s it is not as whole (-):\n%s", name, diff)
+	f.Fuzz(cutAnyhow)
+}
+
+// Damage to the torture messages, one behind the other, reaches further than bytes
+// made up.
+func TestDamagedStreams(t *testing.T) {
+	cases, err := torture.Cases()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 2_000 {
+		var stream []byte
+		for range 1 + r.IntN(3) {
+			one, other := cases[r.IntN(len(cases))].Raw, cases[r.IntN(len(cases))].Raw
+			stream = append(stream, torture.Damaged(r, one, other)...)
+		}
+		if cutAnyhow(t, stream, []byte{byte(r.IntN(256)), byte(r.IntN(256)), byte(r.IntN(256))}); t.Failed() {
+			t.Fatalf("%q", stream)
+		}
+	}
+}
+
+func cutAnyhow(t *testing.T, stream, lengths []byte) {
+	var whole division
+	bounded.Read(t, len(stream), func() { whole = frames(bytes.NewReader(stream)) })
+	for name, r := range map[string]io.Reader{
+		"bytes":  iotest.OneByteReader(bytes.NewReader(stream)),
+		"pieces": &pieces{data: stream, lengths: lengths},
+	} {
+		if diff := cmp.Diff(whole, frames(r)); diff != "" {
+			t.Fatalf("in %s it is not as whole (-):\n%s", name, diff)
+		}
+	}
+	from := string(stream)
+	for i, raw := range whole.Raw {
+		if whole.Problems[i] != "" {
+			continue // cut short to be answered
+		}
+		at := strings.Index(from, raw)
+		if at < 0 {
+			t.Fatalf("message %d does not stand in the stream: %q", i, raw)
+		}
+		from = from[at+len(raw):]
+		if m, err := message.Parse([]byte(raw), message.DefaultLimits); err == nil {
+			again := frames(bytes.NewReader(message.Bytes(m)))
+			if len(again.Raw) != 1 || again.Raw[0] != string(message.Bytes(m)) {
+				t.Fatalf("what is written is %d messages: %q", len(again.Raw), message.Bytes(m))
 			}
 		}
-		from := string(stream)
-		for i, raw := range whole.Raw {
-			if whole.Problems[i] != "" {
-				continue // cut short to be answered
-			}
-			at := strings.Index(from, raw)
-			if at < 0 {
-				t.Fatalf("message %d does not stand in the stream: %q", i, raw)
-			}
-			from = from[at+len(raw):]
-			if m, err := message.Parse([]byte(raw), message.DefaultLimits); err == nil {
-				again := frames(bytes.NewReader(message.Bytes(m)))
-				if len(again.Raw) != 1 || again.Raw[0] != string(message.Bytes(m)) {
-					t.Fatalf("what is written is %d messages: %q", len(again.Raw), message.Bytes(m))
-				}
-			}
-		}
-	})
+	}
 }

@@ -67,15 +67,20 @@ func (p *Probe) final(id string) string {
 // patience is how long something that has to come may take.
 const patience = 20 * time.Second
 
-func (p *Probe) await(t testing.TB, id string) (status string) {
+// await is the status of the final response to a message; meanwhile it may be sent
+// again.
+func (p *Probe) await(t testing.TB, id string, again func()) (status string) {
 	t.Helper()
-	end := time.After(patience)
+	end, repeat := time.After(patience), time.NewTicker(time.Second)
+	defer repeat.Stop()
 	for {
 		if status = p.final(id); status != "" {
 			return status
 		}
 		select {
 		case <-p.news:
+		case <-repeat.C:
+			again()
 		case <-end:
 			return ""
 		}
@@ -98,7 +103,7 @@ func (p *Probe) Ask(t testing.TB, transport string, at netip.AddrPort, c Case, u
 	}
 	verdict := "silent"
 	if want != "silent" && want != "waits" {
-		if status := p.await(t, c.ID()); status != "" {
+		if status := p.await(t, c.ID(), func() {}); status != "" {
 			verdict = status
 		}
 	}
@@ -120,7 +125,12 @@ func (p *Probe) Ask(t testing.TB, transport string, at netip.AddrPort, c Case, u
 	default:
 		send(t, conn, []byte(options))
 	}
-	if p.await(t, id) == "" {
+	again := func() { // a datagram may be lost where many came
+		if transport == "UDP" {
+			send(t, conn, []byte(options))
+		}
+	}
+	if p.await(t, id, again) == "" {
 		t.Errorf("%s by %s: the OPTIONS behind it is not answered", c.Name, transport)
 	}
 	if status := p.final(c.ID()); verdict == "silent" && status != "" {
