@@ -31,45 +31,53 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(head + tuple + tail))
 	f.Add([]byte(head + `<x:a xmlns:x="urn:x" x:b="x:c">x:d<x:e xmlns:x="urn:y"/></x:a><dm:person id="p" xmlns:y="u" y:z="1"/>` + tail))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		start := time.Now()
-		before := allocated()
-		d, err := Parse(data, Limits{})
-		if spent := allocated() - before; spent > 2<<20+400*uint64(len(data)) {
-			t.Fatalf("%d bytes took %d bytes of memory", len(data), spent)
+		var took time.Duration
+		for try := 0; try == 0 || took > time.Second && try < 3; try++ { // the machine may be busy with something else
+			start := time.Now()
+			spelledAndComposed(t, data)
+			took = time.Since(start)
 		}
-		if err != nil {
-			return
-		}
-		for _, dialect := range []Dialect{Standard, Draft} {
-			text := Write(d, dialect)
-			again, err := Parse(text, Limits{Bytes: 16 << 20, Elements: 1 << 20, Attributes: 1 << 20})
-			if err != nil {
-				t.Fatalf("%v: what was written is refused: %v\n%s", dialect, err, text)
-			}
-			if !again.Equal(d) {
-				t.Fatalf("%v: another document:\n%s\nthan\n%s", dialect, text, data)
-			}
-			if dialect == Standard && !respelled.Match(data) {
-				if diff := cmp.Diff(paths(data), paths(text)); diff != "" {
-					t.Fatalf("elements before (-) and after (+):\n%s\n%s", diff, text)
-				}
-			}
-		}
-		found, err := Validate(data, Limits{})
-		if err != nil {
-			t.Fatalf("it is taken, but not to be validated: %v", err)
-		}
-		if written, err := Validate(Write(d, Standard), Limits{Bytes: 16 << 20, Elements: 1 << 20, Attributes: 1 << 20}); err != nil || len(found) == 0 && len(written) > 0 {
-			t.Fatalf("valid, but not when it is written: %v %v\n%s", written, err, Write(d, Standard))
-		}
-		composed := Compose(d.Entity, Share{Source: device("k", 1), Document: d})
-		if !Compose(d.Entity, Share{Document: composed}, Share{Document: composed}).Equal(composed) {
-			t.Fatalf("composed again it is another document: %s", Write(composed, Standard))
-		}
-		if took := time.Since(start); took > time.Second {
+		if took > time.Second {
 			t.Fatalf("%d bytes took %v", len(data), took)
 		}
 	})
+}
+
+func spelledAndComposed(t *testing.T, data []byte) {
+	before := allocated()
+	d, err := Parse(data, Limits{})
+	if spent := allocated() - before; spent > 2<<20+400*uint64(len(data)) {
+		t.Fatalf("%d bytes took %d bytes of memory", len(data), spent)
+	}
+	if err != nil {
+		return
+	}
+	for _, dialect := range []Dialect{Standard, Draft} {
+		text := Write(d, dialect)
+		again, err := Parse(text, Limits{Bytes: 16 << 20, Elements: 1 << 20, Attributes: 1 << 20})
+		if err != nil {
+			t.Fatalf("%v: what was written is refused: %v\n%s", dialect, err, text)
+		}
+		if !again.Equal(d) {
+			t.Fatalf("%v: another document:\n%s\nthan\n%s", dialect, text, data)
+		}
+		if dialect == Standard && !respelled.Match(data) {
+			if diff := cmp.Diff(paths(data), paths(text)); diff != "" {
+				t.Fatalf("elements before (-) and after (+):\n%s\n%s", diff, text)
+			}
+		}
+	}
+	found, err := Validate(data, Limits{})
+	if err != nil {
+		t.Fatalf("it is taken, but not to be validated: %v", err)
+	}
+	if written, err := Validate(Write(d, Standard), Limits{Bytes: 16 << 20, Elements: 1 << 20, Attributes: 1 << 20}); err != nil || len(found) == 0 && len(written) > 0 {
+		t.Fatalf("valid, but not when it is written: %v %v\n%s", written, err, Write(d, Standard))
+	}
+	composed := Compose(d.Entity, Share{Source: device("k", 1), Document: d})
+	if !Compose(d.Entity, Share{Document: composed}, Share{Document: composed}).Equal(composed) {
+		t.Fatalf("composed again it is another document: %s", Write(composed, Standard))
+	}
 }
 
 // allocated is how much memory has been asked for so far.

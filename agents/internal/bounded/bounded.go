@@ -19,12 +19,18 @@ const (
 const allocated = "/gc/heap/allocs:bytes"
 
 // Read runs f, which reads an input of n bytes, and fails the test where that takes
-// more than Time, or more memory than Base and Each for each byte.
+// more than Time, or more memory than Base and Each for each byte. What took long runs
+// again, twice at most: the machine may have been busy with something else.
 func Read(t testing.TB, n int, f func()) {
 	t.Helper()
 	before, begun := heap(), time.Now()
 	f()
 	took, spent := time.Since(begun), heap()-before
+	for try := 0; took > Time && try < 2; try++ {
+		begun = time.Now()
+		f()
+		took = time.Since(begun)
+	}
 	if took > Time {
 		t.Errorf("%d bytes took %s, at most %s", n, took, Time)
 	}
