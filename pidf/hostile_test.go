@@ -80,9 +80,10 @@ func TestHostile(t *testing.T) {
 	} {
 		var took time.Duration
 		var err error
-		for range 3 { // the best of three: the machine may be busy with something else
+		doc := []byte(c.doc)
+		for range 5 { // the best of them: the machine may be busy with something else
 			begun := time.Now()
-			_, err = Parse([]byte(c.doc), Limits{})
+			_, err = Parse(doc, Limits{})
 			if d := time.Since(begun); took == 0 || d < took {
 				took = d
 			}
