@@ -61,7 +61,11 @@ func (e *InUseError) Is(t error) bool { return t == ErrInUse }
 type InvalidError struct{ Field, Value, Want string }
 
 func (e *InvalidError) Error() string {
-	return fmt.Sprintf("%s is %q, want %s", e.Field, e.Value, e.Want)
+	value := e.Value
+	if len(value) > 80 {
+		value = value[:77] + "..."
+	}
+	return fmt.Sprintf("%s is %q, want %s", e.Field, value, e.Want)
 }
 
 // OpenError says why a file does not open. Err is one of the kinds above.

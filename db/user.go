@@ -8,6 +8,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"presfed/agents/plain"
 )
 
 // User is a user of the domain.
@@ -87,8 +90,8 @@ func (t *Tx) putUser(u User, there bool) error {
 	if u.AOR, err = localUser(u.AOR, d.Name); err != nil {
 		return err
 	}
-	if strings.ContainsAny(u.Display, "\r\n\x00") || len(u.Display) > 255 {
-		return &InvalidError{Field: "display name of " + u.AOR, Value: u.Display, Want: "one line of at most 255 bytes"}
+	if strings.ContainsFunc(u.Display, plain.Acts) || !utf8.ValidString(u.Display) || len(u.Display) > 255 {
+		return &InvalidError{Field: "display name of " + u.AOR, Value: u.Display, Want: "one line of at most 255 bytes, without control characters"}
 	}
 	if u.Realm == "" {
 		u.Realm = d.Realm

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"presfed/agents/internal/wire"
+	"presfed/agents/plain"
 	"presfed/agents/trace"
 )
 
@@ -47,7 +48,7 @@ type Verdict struct {
 
 // Write prints the result, a JSON object a line.
 func (r *Result) Write(w io.Writer) error {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(plain.JSON(w))
 	enc.SetEscapeHTML(false)
 	var err error
 	put := func(v any) {

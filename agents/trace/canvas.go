@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"presfed/agents/plain"
 )
 
 // canvas is one line of text that is written to at columns.
@@ -15,9 +17,7 @@ func (c *canvas) put(x int, s string) {
 		*c = append(*c, ' ')
 	}
 	for _, r := range s {
-		// A label may hold what a peer wrote: no control character reaches the
-		// terminal.
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if plain.Acts(r) { // a label may hold what a peer wrote
 			r = '?'
 		}
 		(*c)[x] = r

@@ -145,7 +145,7 @@ func (d *dissector) twice(key connKey, payload []byte, at time.Time) bool {
 
 func (d *dissector) message(key connKey, transport string, f frame, p packetData) {
 	m := Message{
-		Src: plain(key.src), Dst: plain(key.dst), Transport: transport, Protocol: f.protocol,
+		Src: unmapped(key.src), Dst: unmapped(key.dst), Transport: transport, Protocol: f.protocol,
 		Time: p.at.UTC(), Raw: f.raw, Head: readHead(f.protocol, f.raw),
 	}
 	if from, rest, ok := strings.Cut(p.comment, " to "); ok {

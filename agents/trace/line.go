@@ -51,7 +51,7 @@ func (m *Message) Line() Line {
 // message is what a line was made from, as far as it says.
 func (l *Line) message() Message {
 	m := Message{
-		From: l.From, To: l.To, Src: plain(l.Src), Dst: plain(l.Dst), Transport: l.Transport, Protocol: l.Protocol,
+		From: l.From, To: l.To, Src: unmapped(l.Src), Dst: unmapped(l.Dst), Transport: l.Transport, Protocol: l.Protocol,
 		Time: l.Time, Raw: l.Raw, Lost: l.Lost, Head: readHead(l.Protocol, l.Raw),
 	}
 	if m.Method == "" {

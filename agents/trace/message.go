@@ -4,11 +4,10 @@ import (
 	"cmp"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"presfed/agents/internal/wire"
+	"presfed/agents/plain"
 )
 
 // The wire records that a trace is made of.
@@ -92,16 +91,4 @@ func statusText(status int, reason string) string {
 
 // Printable is the message as a terminal may show it: line ends and tabs stay,
 // other control characters and what is no UTF-8 do not.
-func (m *Message) Printable() string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\r':
-			return -1
-		case r == '\n' || r == '\t':
-			return r
-		case unicode.IsControl(r):
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(string(m.Raw), "\uFFFD"))
-}
+func (m *Message) Printable() string { return plain.Lines(string(m.Raw)) }

@@ -15,7 +15,7 @@ func newNames() *names {
 
 func (n *names) add(name string, addr netip.AddrPort) {
 	if name != "" && addr.IsValid() && addr.Port() != 0 && !addr.Addr().IsUnspecified() {
-		n.of[plain(addr)] = name
+		n.of[unmapped(addr)] = name
 	}
 }
 
@@ -31,13 +31,13 @@ func (n *names) learn(r *Record) {
 
 // name is the participant at addr, or addr itself.
 func (n *names) name(addr netip.AddrPort) string {
-	if name, ok := n.of[plain(addr)]; ok {
+	if name, ok := n.of[unmapped(addr)]; ok {
 		return name
 	}
-	return plain(addr).String()
+	return unmapped(addr).String()
 }
 
-// plain writes an IPv4 address as one.
-func plain(addr netip.AddrPort) netip.AddrPort {
+// unmapped writes an IPv4 address as one.
+func unmapped(addr netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 }

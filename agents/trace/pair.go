@@ -87,20 +87,20 @@ func (p *pairing) pair(records []Record) []Message {
 }
 
 func sameAddresses(out, in *Record) bool {
-	return plain(out.Src) == plain(in.Src) && plain(out.Dst) == plain(in.Dst)
+	return unmapped(out.Src) == unmapped(in.Src) && unmapped(out.Dst) == unmapped(in.Dst)
 }
 
 // similarAddresses allows a sender that does not know its own address: a
 // datagram socket bound to none.
 func similarAddresses(out, in *Record) bool {
-	return plain(out.Dst) == plain(in.Dst) && out.Src.Port() == in.Src.Port() &&
+	return unmapped(out.Dst) == unmapped(in.Dst) && out.Src.Port() == in.Src.Port() &&
 		(!out.Src.IsValid() || out.Src.Addr().IsUnspecified())
 }
 
 func (p *pairing) message(sent, received *Record) Message {
 	r := cmp.Or(received, sent) // the receiver knows both addresses
 	m := Message{
-		Src: plain(r.Src), Dst: plain(r.Dst), Transport: r.Transport, Protocol: r.Protocol,
+		Src: unmapped(r.Src), Dst: unmapped(r.Dst), Transport: r.Transport, Protocol: r.Protocol,
 		Time: r.Time, Raw: r.Raw, Sent: sent, Received: received, Head: readHead(r.Protocol, r.Raw),
 	}
 	if sent != nil && sent.Time.Before(m.Time) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"presfed/agents/plain"
 )
 
 // console is where a command reads and writes: results to out, talk to talk.
@@ -49,7 +51,7 @@ func (c *console) result(v any, text func(io.Writer) error) error {
 	if !c.json {
 		return text(c.out)
 	}
-	enc := json.NewEncoder(c.out)
+	enc := json.NewEncoder(plain.JSON(c.out))
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }
@@ -73,8 +75,8 @@ func (c *console) reportError(f *failure) {
 		}{"error", f.code, f.Error(), f.hint}, nil)
 		return
 	}
-	fmt.Fprintf(c.talk, "presfed: %s\n", f.Error())
+	fmt.Fprintf(c.talk, "presfed: %s\n", plain.Lines(f.Error()))
 	if f.hint != "" {
-		fmt.Fprintf(c.talk, "  %s\n", strings.ReplaceAll(f.hint, "\n", "\n  "))
+		fmt.Fprintf(c.talk, "  %s\n", strings.ReplaceAll(plain.Lines(f.hint), "\n", "\n  "))
 	}
 }

@@ -11,13 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"presfed/agents/certs"
 	"presfed/agents/client"
+	"presfed/agents/plain"
 )
 
 // deviceOptions are what every command needs that speaks as a user's device.
@@ -248,15 +248,8 @@ func quoted(s string) string {
 	return s
 }
 
-// printable keeps a peer's control characters off the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\t' {
-			return '?'
-		}
-		return r
-	}, s)
-}
+// printable keeps off the terminal what a peer wrote to move it.
+func printable(s string) string { return plain.Text(s) }
 
 // printRequest is what a dry run shows: the bytes as they would be sent.
 func printRequest(con *console, r client.Unsent) {

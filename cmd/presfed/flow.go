@@ -14,6 +14,7 @@ import (
 
 	"presfed/agents/bed"
 	"presfed/agents/flow"
+	"presfed/agents/plain"
 	"presfed/agents/trace"
 )
 
@@ -184,7 +185,7 @@ func runOn(ctx context.Context, stages *stages, flows []flow.Flow, opts flowOpti
 			return verdicts, err
 		}
 		if err != nil {
-			fmt.Fprintf(opts.con.talk, "presfed: %s: %v\n", f.ID, err)
+			fmt.Fprintf(opts.con.talk, "presfed: %s: %s\n", f.ID, plain.Lines(err.Error()))
 		}
 		verdicts = append(verdicts, result.Verdict)
 		if err := opts.report(result); err != nil {
@@ -253,7 +254,7 @@ func drawFlow(con *console, f flow.Flow, result flow.Result) error {
 		of   []string
 	}{{"missing", v.Missing}, {"unexpected", v.Unexpected}, {"out of order", v.OutOfOrder}} {
 		if len(list.of) > 0 {
-			fmt.Fprintf(con.out, "  %s: %s\n", list.what, strings.Join(list.of, ", "))
+			fmt.Fprintf(con.out, "  %s: %s\n", list.what, printable(strings.Join(list.of, ", ")))
 		}
 	}
 	_, err := fmt.Fprintf(con.out, "  %d of %d checks held\n\n", held, len(result.Checks))

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"presfed/agents/certs"
+	"presfed/agents/plain"
 	"presfed/agents/server"
 )
 
@@ -229,7 +230,18 @@ func newLogger(con *console, level string) (*slog.Logger, error) {
 		return nil, usage("debug, info, warn or error", "--log-level %q is none", level)
 	}
 	if con.json {
-		return slog.New(slog.NewJSONHandler(con.talk, &slog.HandlerOptions{Level: l})), nil
+		return slog.New(slog.NewJSONHandler(plain.JSON(con.talk), &slog.HandlerOptions{Level: l})), nil
 	}
-	return slog.New(tint.NewTextHandler(con.talk, &tint.Options{Level: l, NoColor: !con.color()})), nil
+	return slog.New(tint.NewTextHandler(con.talk, &tint.Options{Level: l, NoColor: !con.color(), ReplaceAttr: plainAttr})), nil
+}
+
+// plainAttr is a fact of the log without what a peer wrote to move a terminal: tint
+// passes on colours.
+func plainAttr(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindString {
+		a.Value = slog.StringValue(plain.Text(a.Value.String()))
+	} else if err, is := a.Value.Any().(error); is {
+		a.Value = slog.StringValue(plain.Text(err.Error()))
+	}
+	return a
 }

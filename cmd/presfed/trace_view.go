@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"presfed/agents/plain"
 	"presfed/agents/trace"
 )
 
@@ -81,7 +82,7 @@ func (v *traceView) show(messages []trace.Message, lost uint64) error {
 	case v.silent:
 		return nil
 	case v.con.json:
-		enc := json.NewEncoder(v.con.out)
+		enc := json.NewEncoder(plain.JSON(v.con.out))
 		enc.SetEscapeHTML(false)
 		for i := range messages {
 			if err := enc.Encode(messages[i].Line()); err != nil {

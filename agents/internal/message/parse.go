@@ -80,6 +80,9 @@ func Parse(raw []byte, limits Limits) (Message, error) {
 func parseStart(line string) (Message, error) {
 	if first, rest, _ := strings.Cut(line, " "); isVersion(first) {
 		code, reason, _ := strings.Cut(rest, " ")
+		if bad := badByte(line, false); bad >= 0 { // a request with one is answered: its URI is wrong
+			return nil, &ParseError{Status: 400, Where: "status line", What: fmt.Sprintf("byte 0x%02x", line[bad])}
+		}
 		n, err := strconv.ParseUint(code, 10, 16)
 		if err != nil || len(code) != 3 || n < 100 || n > 699 {
 			return nil, &ParseError{Status: 400, Where: "status line", What: "no status of three digits in " + quoteClip(line)}
@@ -118,9 +121,6 @@ func canonicalFields(head []byte, most int) (start string, fields []field, err e
 	start, rest, _ := strings.Cut(text, "\r\n")
 	if start == "" {
 		return "", nil, &ParseError{Status: 400, Where: "start line", What: "empty"}
-	}
-	if bad := badByte(start, false); bad >= 0 {
-		return "", nil, &ParseError{Status: 400, Where: "start line", What: fmt.Sprintf("byte 0x%02x", start[bad])}
 	}
 	fields = make([]field, 0, 16)
 	for rest != "" {

@@ -2,8 +2,9 @@ package message
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"presfed/agents/plain"
 )
 
 // warned is how many bytes of a text a Warning tells.
@@ -20,7 +21,7 @@ func Warning(why string) string {
 		why = why[:cut] + "..."
 	}
 	return "399 presfed " + Quote(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if plain.Acts(r) {
 			return ' '
 		}
 		return r
