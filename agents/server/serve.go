@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -201,7 +202,7 @@ func (s *Server) refuse(tx *sip.ServerTx, err error) {
 		s.log.Info("refused: From names somebody else", "call_id", message.CallID(tx.Request()), "peer", tx.Source().Remote)
 		s.reply(tx, 403)
 	case errors.As(err, &challenge):
-		s.log.Info("challenged", "call_id", message.CallID(tx.Request()), "peer", tx.Source().Remote, "why", challenge.Why, "claimed", challenge.User)
+		s.log.Info("challenged", "call_id", message.CallID(tx.Request()), "peer", tx.Source().Remote, "why", challenge.Why, "claimed", fmt.Sprintf("%.80s", challenge.User))
 		s.send(tx, challenge.Response(tx.Request(), s.endpoint.Tag(tx.Request())))
 	case errors.As(err, &route):
 		s.log.Info("refused", "call_id", message.CallID(tx.Request()), "status", route.Status, "why", route.Reason)

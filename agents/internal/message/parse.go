@@ -30,8 +30,7 @@ func Parse(raw []byte, limits Limits) (Message, error) {
 	head, body, ended := splitHead(raw)
 	var large error
 	if len(head) > limits.HeaderBytes { // what fits may be enough to answer
-		large = &ParseError{Status: 513, Where: "header", What: fmt.Sprintf("%d bytes, at most %d", len(head), limits.HeaderBytes)}
-		head = head[:bytes.LastIndexByte(head[:limits.HeaderBytes], '\n')+1]
+		head, large = Shorten(head, limits.HeaderBytes)
 	}
 	startLine, fields, ferr := canonicalFields(head, limits.Headers)
 	if large != nil {
@@ -75,6 +74,26 @@ func Parse(raw []byte, limits Limits) (Message, error) {
 		SetBody(msg, "", bytes.Clone(body))
 	}
 	return msg, nil
+}
+
+// Shorten makes of a head that is too long what may be enough to answer it: the lines
+// that fit, and one with the method alone where not even the start line does. The
+// error is a *ParseError.
+func Shorten(head []byte, most int) ([]byte, error) {
+	why := &ParseError{Status: 513, Where: "header", What: fmt.Sprintf("more than %d bytes", most)}
+	if start := bytes.IndexByte(head, '\n') + 1; start > most {
+		method, _, _ := bytes.Cut(head[:start], []byte(" "))
+		head = slices.Concat(method, []byte(" sip:invalid SIP/2.0\r\n"), head[start:])
+		why.Status, why.Where = 414, "Request-URI"
+	}
+	var fits []byte
+	left := false // the line before, and with it those that are folded behind it
+	for line := range bytes.Lines(head) {
+		if left = left && (line[0] == ' ' || line[0] == '\t') || len(fits)+len(line) > most; !left {
+			fits = append(fits, line...)
+		}
+	}
+	return fits, why
 }
 
 func parseStart(line string) (Message, error) {

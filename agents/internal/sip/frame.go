@@ -111,8 +111,10 @@ const readPast = 4
 
 // overlong is what of a head may be enough to answer it.
 func overlong(head []byte, limits message.Limits) frame {
-	head = append(head[:bytes.LastIndexByte(head[:limits.HeaderBytes], '\n')+1], "\r\n"...)
-	return frame{raw: head, problem: &message.ParseError{Status: 513, Where: "header", What: fmt.Sprintf("more than %d bytes", limits.HeaderBytes)}}
+	head, why := message.Shorten(head, limits.HeaderBytes)
+	f := frame{raw: append(head, "\r\n"...)}
+	errors.As(why, &f.problem)
+	return f
 }
 
 // past leaves out the body of a message that is refused.
