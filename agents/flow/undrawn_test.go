@@ -257,7 +257,7 @@ func TestDocumentsAreTheDrafts(t *testing.T) {
 					continue
 				}
 				own := *f.Checks[i].want
-				if diff := cmp.Diff(want, own, plain...); diff != "" {
+				if diff := cmp.Diff(want, own, unadorned...); diff != "" {
 					t.Errorf("%s %s: %s", f.ID, message, diff)
 				}
 			}
@@ -272,9 +272,9 @@ func TestDocumentsAreTheDrafts(t *testing.T) {
 	}
 }
 
-// plain compares expectations by what they ask: ids name a tuple in what is said,
+// unadorned compares expectations by what they ask: ids name a tuple in what is said,
 // and order is none.
-var plain = []cmp.Option{
+var unadorned = []cmp.Option{
 	cmpopts.IgnoreFields(pidf.Expect{}, "Flow", "Messages", "Remark"),
 	cmpopts.IgnoreFields(pidf.ExpectTuple{}, "ID"),
 	cmpopts.SortSlices(func(a, b pidf.ExpectTuple) int {
