@@ -52,7 +52,7 @@ func TestSoak(t *testing.T) {
 		select {
 		case <-tick.C:
 			samples = append(samples, b.sample(lives.Load(), began))
-			fmt.Fprintln(os.Stderr, samples[len(samples)-1].row("busy"))
+			fmt.Fprintln(os.Stderr, "soak:", samples[len(samples)-1].row("so far"))
 			continue
 		case <-busy:
 			tick.Stop()
