@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"presfed/agents/internal/clock"
 	"presfed/agents/internal/file"
 	"presfed/agents/internal/msrp"
 )
@@ -34,10 +36,23 @@ type download struct {
 	unsynced int64
 	mixed    bool // it did not come in order, and is to be read for its hash
 	over     bool // an event has said what became of it
+	session  *Session
+	idle     clock.Timer // ends the session of a peer that neither sends nor goes
+}
+
+// await ends the session unless something happens. The lock is held.
+func (d *download) await() {
+	d.idle = d.client.clock.AfterFunc(ringTime, func() {
+		d.client.spawn(func(context.Context) { d.session.giveUpOn("nothing more came") })
+	})
 }
 
 // media is the session's end: one message, of the type that was offered.
-func (d *download) media(secure bool) (*msrp.Session, error) {
+func (d *download) media(s *Session, secure bool) (*msrp.Session, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.session = s
+	d.await()
 	types := []string{"*"}
 	if d.file.Type != "" {
 		types = []string{d.file.Type}
@@ -54,6 +69,7 @@ func (d *download) begin(in msrp.Incoming) (msrp.Sink, error) {
 	if d.temp != nil || d.over {
 		return nil, &msrp.StatusError{Code: msrp.StatusForbidden, Comment: "one file a session"} // RFC 5547 section 8.7
 	}
+	d.idle.Stop()
 	var err error
 	if d.temp, err = os.CreateTemp(d.client.cfg.AcceptFiles, ".presfed-*.part"); err != nil {
 		d.client.log.Error("a file cannot be saved", "peer", d.from, "error", err)
@@ -184,18 +200,21 @@ func (d *download) close(reason string) {
 		return
 	}
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	if !d.over {
 		d.tell("failed", "", reason)
 	}
-	d.mu.Unlock()
-	d.client.mu.Lock()
-	d.client.downloads--
-	d.client.mu.Unlock()
+	d.idle.Stop()
 }
 
 // tell tells what became of the file, once. The lock is held.
 func (d *download) tell(state, path, reason string) {
 	d.over = true
+	d.idle.Stop()
+	d.await()
+	d.client.mu.Lock()
+	d.client.downloads--
+	d.client.mu.Unlock()
 	e := Event{Type: "file", From: d.from, State: state, Name: d.name, File: path, ContentType: d.file.Type, Size: d.size, Reason: reason}
 	if state == "complete" && d.check != nil {
 		e.Hash = d.check.String()

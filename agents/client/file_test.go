@@ -14,8 +14,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"presfed/agents/client"
+	"presfed/agents/internal/clock"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/msrp"
 	"presfed/agents/internal/wire"
@@ -273,6 +275,43 @@ func TestWhatComesIsChecked(t *testing.T) {
 			}
 			bob.next("closed")
 		})
+	}
+}
+
+// Who offers a file and sends none does not keep its place for ever.
+func TestAFileThatDoesNotCome(t *testing.T) {
+	manual := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	f := newFar(t)
+	bob, dir := taker(t, f.at(), func(c *client.Config) { c.Clock = manual })
+	for range 2 {
+		for range 16 {
+			invite := f.invite(bob, fileOffer(newEnd(t).Session, "sendonly", "a=file-selector:size:3", "a=file-transfer-id:abcd"))
+			res := f.ask(bob, message.Clone(invite))
+			if res.StatusCode != 200 {
+				t.Fatal(res.StatusCode)
+			}
+			f.tell(bob, f.within("ACK", "1", invite, res))
+			bob.next("session")
+		}
+		last := f.ask(bob, f.invite(bob, fileOffer(newEnd(t).Session, "sendonly", "a=file-selector:size:3", "a=file-transfer-id:abcd")))
+		if last.StatusCode != 486 {
+			t.Errorf("one more: %d", last.StatusCode)
+		}
+		bob.next("file")
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && len(bob.Sessions()) > 0; { // each ACK has been read then
+			manual.Advance(time.Minute)
+			for range 16 {
+				f.answer(f.asked("BYE"), 200, "", "")
+			}
+			for range 2 * 16 {
+				if e := within(t, bob.events, "an end"); e.Type != "closed" && e.State != "failed" {
+					t.Errorf("%+v", e)
+				}
+			}
+		}
+	}
+	if left := names(t, dir); len(left) > 0 {
+		t.Errorf("%q is left", left)
 	}
 }
 

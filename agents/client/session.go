@@ -58,7 +58,7 @@ func (c *Client) newSession(peer string, secure bool, takes *download) (*Session
 	s := &Session{within: newWithin(c), peer: peer, takes: takes, ended: make(chan struct{})}
 	var err error
 	if takes != nil {
-		s.media, err = takes.media(secure)
+		s.media, err = takes.media(s, secure)
 		return s, err
 	}
 	s.media, err = c.newMedia(c.media, s, secure)
