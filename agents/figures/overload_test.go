@@ -25,7 +25,7 @@ const overloadTime = "PRESFED_OVERLOAD"
 // its memory is bounded, and after it all is as before. What it answers is compared by
 // the second of processor time, for others may have the processor as well.
 func TestOverload(t *testing.T) {
-	length, users, lines, least, step := 3*time.Second, 1500, 16, 0.4, 700*time.Millisecond
+	length, users, lines, least, step := 2*time.Second, 1500, 16, 0.4, 400*time.Millisecond
 	flags := []string{"--max-delay", "50ms"} // so that so few users can be too many
 	if s := os.Getenv(overloadTime); s != "" {
 		var err error

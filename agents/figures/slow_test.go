@@ -1,12 +1,15 @@
 package figures
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -67,8 +70,36 @@ func TestSlowConnections(t *testing.T) {
 	if p99 := measure("watchers of whom one answers nothing and one reads nothing"); p99 > most {
 		t.Errorf("deaf watchers: p99 %s, before %s", p99, before)
 	}
+	if long { // Timer F, after 32 seconds
+		held, end := subscriptions(t, server), time.Now().Add(time.Minute)
+		for held > 0 && time.Now().Before(end) {
+			time.Sleep(100 * time.Millisecond)
+			held = subscriptions(t, server)
+		}
+		fmt.Printf("\nA minute after the first NOTIFYs at most, %d of the deaf watchers' 501 subscriptions are left.\n", held)
+		if held > 0 {
+			t.Errorf("%d subscriptions are left", held)
+		}
+	}
 	answers.Close()
 	reads.Close()
+}
+
+// subscriptions is how many a server holds, by its metrics.
+func subscriptions(t *testing.T, p *process) (n int) {
+	t.Helper()
+	res, err := http.Get(p.admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if v, ok := strings.CutPrefix(lines.Text(), "presfed_subscriptions "); ok {
+			n, _ = strconv.Atoi(v)
+		}
+	}
+	return n
 }
 
 // slowConns are connections of which half are idle and half send a byte a second of a
