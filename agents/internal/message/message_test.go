@@ -180,3 +180,19 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// What every message costs: twice what it is, so that a change that doubles it is
+// seen.
+func TestParseIsCheap(t *testing.T) {
+	raw := []byte(invite)
+	if n := testing.AllocsPerRun(100, func() { _, _ = Parse(raw, DefaultLimits) }); n > 46 {
+		t.Errorf("%v allocations for an INVITE", n)
+	}
+	m, err := Parse(raw, DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() { Clone(m.(*Request)) }); n > 10 {
+		t.Errorf("%v allocations for a copy", n)
+	}
+}
