@@ -59,10 +59,18 @@ func TestOverload(t *testing.T) {
 	})
 	over.unread += s.abandon()
 	drained := time.Now()
-	after := measured(func() *stormPhase { return s.rate(most/2, max(step, min(30*time.Second, length)), nil) })
-	after.unread += s.abandon()
-	longest := max(2*quantile(before.took, 99), 100*time.Millisecond)
-	normal := after.normal(longest) + max(0, after.began.Sub(drained))
+	half, slack := most/2, 100*time.Millisecond
+	if least < 0.8 { // among other tests, which leave it less at one time than at another
+		half, slack = most/20, time.Second
+	}
+	longest := max(2*quantile(before.took, 99), slack)
+	var after *stormPhase
+	normal := time.Hour
+	for normal > 30*time.Second && time.Since(drained) < 30*time.Second {
+		after = measured(func() *stormPhase { return s.rate(half, max(step, min(30*time.Second, length)), nil) })
+		after.unread += s.abandon()
+		normal = min(normal, after.normal(longest)+max(0, after.began.Sub(drained)))
+	}
 
 	fmt.Printf("\n| | offered a second | 2xx within %s, a second | a second of processor | of the best | p50 | p99 | 503 with Retry-After | 2xx later | unanswered | others | resident |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n", inTime)
 	for _, r := range []struct {
