@@ -15,7 +15,7 @@ type Publication struct {
 	ETag        string // the entity-tag that names it now
 	ContentType string
 	Body        []byte
-	Stamped     time.Time // when this body came in, to the nanosecond
+	Stamped     time.Time // when this body came in, as documents tell it
 	Expires     time.Time
 }
 
@@ -25,7 +25,7 @@ func (tx *Tx) PutPublication(p Publication) error {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET resource = excluded.resource, package = excluded.package, etag = excluded.etag,
 		content_type = excluded.content_type, body = excluded.body, stamped = excluded.stamped, expires = excluded.expires`,
-		p.ID, p.Resource, p.Package, p.ETag, p.ContentType, blob(p.Body), tx.nanos(p.Stamped), tx.millis(p.Expires))
+		p.ID, p.Resource, p.Package, p.ETag, p.ContentType, blob(p.Body), nanos(p.Stamped), tx.millis(p.Expires))
 }
 
 // RefreshPublication gives a publication its next entity-tag and more time; its
@@ -56,7 +56,7 @@ func (s *Store) loadPublications(ctx context.Context) (out []Publication, err er
 		if err := rows.Scan(&p.ID, &p.Resource, &p.Package, &p.ETag, &p.ContentType, &p.Body, &stamped, &expires); err != nil {
 			return nil, err
 		}
-		p.Stamped, p.Expires = s.fromNanos(stamped), s.fromMillis(expires)
+		p.Stamped, p.Expires = fromNanos(stamped), s.fromMillis(expires)
 		out = append(out, p)
 	}
 	return out, rows.Err()

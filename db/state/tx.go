@@ -61,18 +61,20 @@ func (f *frame) millis(t time.Time) int64 {
 	return f.toFile(t).UnixMilli()
 }
 
-func (f *frame) nanos(t time.Time) int64 {
+// nanos is a time that is told as it was shown: to the nanosecond, for documents with
+// it are compared, and whatever became of the clock since.
+func nanos(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return f.toFile(t).UnixNano()
+	return t.UnixNano()
 }
 
-func (f *frame) fromNanos(ns int64) time.Time {
+func fromNanos(ns int64) time.Time {
 	if ns == 0 {
 		return time.Time{}
 	}
-	return f.fromFile(time.Unix(0, ns))
+	return time.Unix(0, ns).UTC()
 }
 
 func (f *frame) fromMillis(ms int64) time.Time {
