@@ -12,10 +12,10 @@ type Glance struct {
 	size, written int64
 }
 
-// settled is longer than two writes can be apart and bear the same time: file
-// systems keep the time of a write by the kernel's tick, of at most ten
-// milliseconds.
-const settled = 50 * time.Millisecond
+// settled is longer than it takes until what is written in the log can be read: a
+// writer waits for the disk in between. It is also longer than two writes can be apart
+// and bear the same time, which is the kernel's tick, of at most ten milliseconds.
+const settled = time.Second
 
 // Glance looks at the directory without reading it, which is much cheaper. It is
 // not ok where that says nothing: there is no log, or it was written to just now.
