@@ -49,7 +49,9 @@ func (e *Endpoint) fitFiles() {
 	if n == 0 || e.cfg.Limits.Connections <= room {
 		return
 	}
-	e.log.Info("fewer connections than configured: the system allows few open files", "connections", room, "configured", e.cfg.Limits.Connections, "files", n)
+	if e.cfg.Limits.Connections != DefaultLimits.Connections || room < DefaultLimits.Connections/2 { // somebody wanted them, or will miss them
+		e.log.Info("fewer connections than configured: the system allows few open files", "connections", room, "configured", e.cfg.Limits.Connections, "files", n)
+	}
 	e.cfg.Limits.Connections = room
 }
 

@@ -2,7 +2,9 @@ package sip
 
 import (
 	"bufio"
+	"bytes"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -95,8 +97,17 @@ func TestConnectionsFitTheFilesThereAre(t *testing.T) {
 	if n == 0 {
 		t.Skip("not known here")
 	}
-	server := start(t, &handler{}, func(c *Config) { c.Limits.Connections = 1 << 30 })
-	if got := server.cfg.Limits.Connections; got >= n {
-		t.Errorf("%d connections of %d files", got, n)
+	for _, connections := range []int{0, 1 << 30} { // by default, and wanted
+		var log bytes.Buffer
+		server := start(t, &handler{}, func(c *Config) {
+			c.Limits.Connections, c.Log = connections, slog.New(slog.NewTextHandler(&log, nil))
+		})
+		if got := server.cfg.Limits.Connections; got >= n {
+			t.Errorf("%d connections of %d files", got, n)
+		}
+		told := strings.Contains(log.String(), "fewer connections")
+		if want := connections > 0 || n < DefaultLimits.Connections/2; told != want {
+			t.Errorf("%d configured, %d files: said %v, want %v", connections, n, told, want)
+		}
 	}
 }

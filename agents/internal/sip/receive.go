@@ -83,7 +83,7 @@ func (e *Endpoint) receiveRequest(req *message.Request, perr error, l link) {
 		}
 	}
 	if req.Method == message.ACK {
-		if to, err := message.To(req); err == nil && to.Tag() != e.Tag(req) {
+		if to, err := message.To(req); err == nil && !e.once(req, to.Tag()) {
 			e.cfg.Handler.ServeAck(req, src)
 		}
 		return
@@ -105,6 +105,12 @@ func (e *Endpoint) receiveRequest(req *message.Request, perr error, l link) {
 	}
 	tx.start()
 	e.cfg.Handler.ServeRequest(tx)
+}
+
+// once says that a tag is that of a final response which nothing is kept of: its ACK
+// ends here.
+func (e *Endpoint) once(ack *message.Request, tag string) bool {
+	return tag == e.Tag(ack) || tag == strconv.FormatUint(e.refusalHash(message.CallID(ack)), tagBase)
 }
 
 // refuse answers without a transaction.

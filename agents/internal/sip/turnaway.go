@@ -55,7 +55,8 @@ func (e *Endpoint) turnAway(raw []byte, l link) bool {
 		l = e.replyLink(via, d)
 	}
 	e.refused.Add(1)
-	if err := l.send(h.refusal(src.Remote, maphash.Bytes(e.servers.seed, h.callID), e.cfg.Limits)); err != nil {
+	_, callID, _ := bytes.Cut(h.callID, []byte(":"))
+	if err := l.send(h.refusal(src.Remote, e.refusalHash(string(bytes.TrimSpace(callID))), e.cfg.Limits)); err != nil {
 		e.log.Info("a refusal could not be sent", "error", err)
 	}
 	return true
@@ -72,6 +73,11 @@ func begun(method string) bool {
 	return method != message.REGISTER && method != message.PUBLISH && method != message.MESSAGE && method != message.OPTIONS
 }
 
+const tagBase = 36
+
+// refusalHash is what a refusal has of its own: its tag, by which the ACK is known.
+func (e *Endpoint) refusalHash(callID string) uint64 { return maphash.String(e.servers.seed, callID) }
+
 // refusal is the 503. Where it comes again it has the same tag (RFC 3261 section
 // 8.2.7), and says the same; else Retry-After is between once and twice the limit's,
 // so that not all come back at one time.
@@ -87,7 +93,7 @@ func (h skimmed) refusal(from netip.AddrPort, hash uint64, limits Limits) []byte
 	out = append(out, h.to...)
 	if !tagged(h.to) {
 		out = append(out, ";tag="...)
-		out = strconv.AppendUint(out, hash, 36)
+		out = strconv.AppendUint(out, hash, tagBase)
 	}
 	out = append(out, '\r', '\n')
 	out = append(append(out, h.callID...), '\r', '\n')

@@ -145,7 +145,8 @@ func TestPressure(t *testing.T) {
 // goes on; what is taken up already is answered, and passes once there is room.
 func TestWhoIsRefusedFirst(t *testing.T) {
 	held := make(chan *ServerTx, 100)
-	server := start(t, &handler{request: func(tx *ServerTx) { tx.Queued(); held <- tx }}, nil)
+	acks := make(chan *message.Request, 100)
+	server := start(t, &handler{request: func(tx *ServerTx) { tx.Queued(); held <- tx }, ack: func(ack *message.Request) { acks <- ack }}, nil)
 	c := raw(t, server, "udp")
 	io.WriteString(c, wireRequest("PUBLISH", "z9hG4bKfirst", "Content-Length: 0\r\n"))
 	first := recv(t, held)
@@ -168,6 +169,16 @@ func TestWhoIsRefusedFirst(t *testing.T) {
 	}
 	if got := send(wireRequest("PUBLISH", "z9hG4bK2", "Content-Length: 0\r\n")); !strings.HasPrefix(got, "SIP/2.0 503 ") || !strings.Contains(got, "branch=z9hG4bK2;") && !strings.Contains(got, "branch=z9hG4bK2\r") {
 		t.Errorf("new: %s", got)
+	}
+	invite := wireRequest("INVITE", "z9hG4bKinvite", "Content-Length: 0\r\n")
+	refused := send(invite)
+	_, to, _ := strings.Cut(refused, "\r\nTo: ")
+	to, _, _ = strings.Cut(to, "\r\n")
+	ack := strings.Replace(strings.ReplaceAll(invite, "INVITE", "ACK"), "To: <sip:c@d>", "To: "+to, 1)
+	io.WriteString(c, ack)                                                      // it ends here
+	io.WriteString(c, strings.Replace(ack, "Call-ID: ", "Call-ID: another", 1)) // it does not
+	if got := message.CallID(recv(t, acks)); !strings.HasPrefix(got, "another") {
+		t.Errorf("the ACK of a refusal went on; Call-ID %s", got)
 	}
 	again := wireRequest("PUBLISH", "z9hG4bK2", "Content-Length: 0\r\n")
 	if one, two := send(again), send(again); one != two {
