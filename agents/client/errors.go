@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/msrp"
@@ -66,6 +67,15 @@ func (e *RefusedError) Status() int { return e.Response.StatusCode }
 // empty: nothing.
 func (e *RefusedError) Field(name string) string {
 	return strings.Join(message.Values(e.Response, name), ", ")
+}
+
+// notBefore is how long a refusal asks not to come again, within reason.
+func notBefore(err error) time.Duration {
+	var refused *RefusedError
+	if !errors.As(err, &refused) {
+		return 0
+	}
+	return min(message.RetryAfter(refused.Response), time.Hour)
 }
 
 // refusedWith says whether err is a refusal with that status.

@@ -46,7 +46,7 @@ func (k *kept) now(ctx context.Context) error {
 		return nil
 	}
 	k.failed++
-	k.in(min(5*time.Second<<min(k.failed-1, 4), time.Minute))
+	k.in(max(min(5*time.Second<<min(k.failed-1, 4), time.Minute), notBefore(err)))
 	return err
 }
 

@@ -73,6 +73,49 @@ func TestRegistrationIsKept(t *testing.T) {
 	}
 }
 
+// A server that has too much to do says when to come again: what is renewed keeps to
+// it (RFC 3261 section 20.33).
+func TestRetryAfter(t *testing.T) {
+	f := newFar(t)
+	timers := &seenClock{Manual: clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), set: make(chan time.Duration, 256)}
+	d := newDevice(t, "bob", f.at(), func(c *client.Config) { c.Clock = timers })
+	waits := func(what string, want time.Duration) {
+		t.Helper()
+		for end := time.After(20 * time.Second); ; {
+			select {
+			case set := <-timers.set:
+				if set == want {
+					return
+				}
+			case <-end:
+				t.Fatalf("%s does not wait for %s", what, want)
+			}
+		}
+	}
+	done := later(func() error { return d.KeepRegistered(timeout(t), time.Hour) })
+	f.answer(f.asked("REGISTER"), 200, "r", "", "Expires", "600")
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	waits("the registration", 570*time.Second)
+	timers.Advance(570 * time.Second)
+	f.answer(f.asked("REGISTER"), 503, "r", "", "Retry-After", "23 (busy);duration=60")
+	waits("the registration", 23*time.Second)
+
+	done = later(func() error {
+		_, err := d.Watch(timeout(t), "sip:alice@example.com", client.SubscribeOptions{Expires: time.Hour})
+		return err
+	})
+	tx := f.asked("SUBSCRIBE")
+	f.answer(tx, 200, "w", "", "Contact", f.contact(), "Expires", "200")
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	f.notifies(d, f.notify(tx.Request(), "w", 1, "terminated;reason=deactivated"), 200)
+	f.answer(f.asked("SUBSCRIBE"), 503, "w", "", "Retry-After", "17")
+	waits("the subscription", 17*time.Second)
+}
+
 // The server's way to the device is the connection that it registered on.
 func TestRegistersAgainOnANewConnection(t *testing.T) {
 	f, stop := newStoppableFar(t)

@@ -194,7 +194,7 @@ func (s *Subscription) renew(ctx context.Context) {
 	s.mu.Lock()
 	left := s.until.Sub(s.client.clock.Now())
 	if left > 0 {
-		s.renewIn(min(left, 5*time.Second))
+		s.renewIn(min(left, max(5*time.Second, notBefore(err))))
 	}
 	s.mu.Unlock()
 	if left <= 0 {

@@ -126,6 +126,7 @@ func (w *Watch) keep(ctx context.Context) {
 				return
 			default:
 				c.log.Info("not subscribed again yet", "target", w.target, "error", err)
+				pause = notBefore(err)
 			}
 		}
 	}

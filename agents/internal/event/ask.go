@@ -182,9 +182,9 @@ func (w *Watch) refused(res *message.Response) {
 	switch status := res.StatusCode; {
 	case established && ends(status) && status != 489 && status != 501: // it is gone there: a new one
 		w.rec.RemoteTag = ""
-		w.failed(u, retryAfter(res))
+		w.failed(u, message.RetryAfter(res))
 	case status == 408 || status == 480 || status >= 500 && status < 600 && status != 501 && status != 505 && status != 513:
-		w.failed(u, retryAfter(res))
+		w.failed(u, message.RetryAfter(res))
 	default:
 		w.finish(u)
 	}

@@ -53,25 +53,11 @@ func (n *Notice) Send(e *sip.Endpoint, to sip.Target, done func(Outcome)) {
 		out := Outcome{Status: status, Err: err}
 		if err == nil && status >= 300 { // only then is it worth reading
 			if res, perr := message.Parse(raw, message.DefaultLimits); perr == nil {
-				out.RetryAfter = retryAfter(res)
+				out.RetryAfter = message.RetryAfter(res)
 			}
 		}
 		done(out)
 	})
-}
-
-// retryAfter reads Retry-After; a comment or parameters may follow the number.
-func retryAfter(m message.Message) time.Duration {
-	v := message.Get(m, "Retry-After")
-	end := 0
-	for end < len(v) && v[end] >= '0' && v[end] <= '9' {
-		end++
-	}
-	n, err := strconv.ParseUint(v[:end], 10, 31)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(n) * time.Second
 }
 
 // head is what the requests of a dialog begin with.

@@ -155,9 +155,12 @@ func TestFailover(t *testing.T) {
 	expect(t, heard, "200 good")
 
 	_, heard = alice.ask(request(t, "MESSAGE", "sip:bob@busy.example"), p.target("TCP"))
-	answer(recv(t, busy.requests), 503, "busy")
-	if o := recv(t, heard); o.res == nil || o.res.StatusCode != 500 {
-		t.Errorf("section 16.7 step 6: a 503 goes up as 500, not as %v", o)
+	tx := recv(t, busy.requests)
+	res := message.NewResponse(tx.Request(), 503, "", "busy")
+	message.Add(res, "Retry-After", "7 (busy)")
+	tx.Respond(res)
+	if o := recv(t, heard); o.res == nil || o.res.StatusCode != 500 || message.Get(o.res, "Retry-After") != "7 (busy)" {
+		t.Errorf("section 16.7 step 6: a 503 goes up as 500, with its Retry-After, not as %v", o)
 	}
 	_, heard = alice.ask(request(t, "MESSAGE", "sip:bob@nowhere.example"), p.target("TCP"))
 	if o := recv(t, heard); o.res == nil || o.res.StatusCode != 500 {

@@ -54,11 +54,13 @@ func (r *Request) final(finals []*message.Response) *message.Response {
 	switch {
 	case res.StatusCode == 503:
 		// Section 16.7 step 6: a 503 speaks of the next hop, not of us. What it
-		// warns of stays.
-		warnings := message.Values(res, "Warning")
+		// warns of stays, and when to come again.
+		away := res
 		res = message.NewResponse(r.tx.Request(), 500, "", sip.NewTag())
-		for _, w := range warnings {
-			message.Add(res, "Warning", w)
+		for _, name := range []string{"Retry-After", "Warning"} {
+			for _, v := range message.Values(away, name) {
+				message.Add(res, name, v)
+			}
 		}
 	case res.StatusCode == 401 || res.StatusCode == 407:
 		res = gatherChallenges(res, finals)
