@@ -101,20 +101,17 @@ func NewResponse(req *Request, status int, reason, toTag string) *Response {
 // Clone is a copy that shares nothing that changes: fields are values, the body
 // is replaced, never written to.
 func Clone(req *Request) *Request {
-	c := NewRequest(string(req.Method), *req.Recipient.Clone())
-	c.SipVersion = req.SipVersion
-	c.PrependHeader(req.Headers()...)
-	SetBody(c, "", req.Body())
-	return c
+	c := *req
+	c.Recipient = *req.Recipient.Clone()
+	c.PrependHeader() // a list of its own
+	return &c
 }
 
 // CloneResponse is Clone for a response.
 func CloneResponse(res *Response) *Response {
-	c := sipgo.NewResponse(res.StatusCode, res.Reason)
-	c.SipVersion = res.SipVersion
-	c.PrependHeader(res.Headers()...)
-	SetBody(c, "", res.Body())
-	return c
+	c := *res
+	c.PrependHeader()
+	return &c
 }
 
 // SetBody replaces the body, its Content-Length and, unless contentType is

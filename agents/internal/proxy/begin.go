@@ -15,7 +15,7 @@ import (
 type Request struct {
 	proxy   *Proxy
 	tx      *sip.ServerTx
-	msg     *message.Request // after Route preprocessing; never changed
+	msg     *message.Request // after Route preprocessing; the last branch makes it its own
 	loop    string           // the loop-detection value of what came in
 	breadth int
 	origin  Origin
@@ -91,7 +91,7 @@ func (p *Proxy) forget(tx *sip.ServerTx) {
 	delete(p.invites, tx)
 }
 
-// Message is the request after Route preprocessing. It must not be changed.
+// Message is the request after Route preprocessing, to be read until Forward or Relay.
 func (r *Request) Message() *message.Request { return r.msg }
 
 // ToClient says whether our Routes lead the request to a client's device rather

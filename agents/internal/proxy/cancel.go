@@ -37,7 +37,7 @@ func (p *Proxy) Lost(flow sip.Flow) {
 	}
 	p.mu.Unlock()
 	for _, r := range lost {
-		p.log.Info("given up: the connection to the server that sent it is lost", "call_id", message.CallID(r.msg), "peer", r.origin.Peer)
+		p.log.Info("given up: the connection to the server that sent it is lost", "call_id", message.CallID(r.tx.Request()), "peer", r.origin.Peer)
 		r.giveUp()
 	}
 }

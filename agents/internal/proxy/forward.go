@@ -71,7 +71,11 @@ func (r *Request) start(targets []Target, keepRoutes bool) {
 		if keepRoutes {
 			b.user = r.route.far.user
 		}
-		b.copy = r.copyFor(t, breadths[i], keepRoutes)
+		b.copy = r.msg
+		if i < len(targets)-1 {
+			b.copy = message.Clone(r.msg)
+		}
+		r.address(b.copy, t, breadths[i], keepRoutes)
 		switch {
 		case t.Hop != (sip.Target{}):
 			b.hops = []sip.Target{t.Hop}
@@ -85,10 +89,9 @@ func (r *Request) start(targets []Target, keepRoutes bool) {
 	}
 }
 
-// copyFor is section 16.6 steps 1 to 3, 5 and 6. Record-Route and Via wait until
-// the hop is known.
-func (r *Request) copyFor(t Target, breadth int, keepRoutes bool) *message.Request {
-	req := message.Clone(r.msg)
+// address is section 16.6 steps 2, 3, 5 and 6 on a copy. Record-Route and Via wait
+// until the hop is known.
+func (r *Request) address(req *message.Request, t Target, breadth int, keepRoutes bool) {
 	req.Recipient = *t.URI.Clone()
 	req.Recipient.Headers = nil // section 19.1.1: not in a Request-URI
 	hops, ok := maxForwards(req)
@@ -103,7 +106,6 @@ func (r *Request) copyFor(t Target, breadth int, keepRoutes bool) *message.Reque
 	if t.Edit != nil {
 		t.Edit(req)
 	}
-	return req
 }
 
 // dialogHops is what a request within a dialog tries before anything is
