@@ -16,10 +16,13 @@ import (
 // that a message which is not reported is noticed.
 func TestCheckWire(t *testing.T) {
 	const what = "what flows report against a capture of the loopback interface"
-	for _, tool := range []string{"bash", "dumpcap", "tshark", "jq"} {
+	for _, tool := range []string{"bash", "dumpcap", "tshark", "text2pcap", "jq"} {
 		needTool(t, tool, what)
 	}
 	if os.Geteuid() != 0 {
+		if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
+			t.Fatal("only root may capture: " + what)
+		}
 		t.Skip("NOT TESTED: " + what + ", for only root may capture")
 	}
 	binary, dir := buildProgram(t), t.TempDir()

@@ -20,25 +20,31 @@ import (
 	"presfed/agents/internal/wire"
 )
 
+// notTested skips the test aloud, unless tools are required.
+func notTested(t *testing.T, why string) {
+	t.Helper()
+	const what = "what MSRP writes against tshark"
+	if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
+		t.Fatalf("%s cannot be tested: %s", what, why)
+	}
+	t.Skipf("NOT TESTED: %s, for %s", what, why)
+}
+
 // captured runs what speaks at an address, and gives what the kernel saw of it when
 // all is there.
 func captured(t *testing.T, at netip.Addr, speak func(), all func(file string) bool) string {
 	t.Helper()
-	const what = "what MSRP writes against tshark"
 	missing := ""
 	for _, tool := range []string{"dumpcap", "tshark"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			missing = tool + " is not installed"
 		}
 	}
-	switch {
-	case missing != "" && os.Getenv("PRESFED_REQUIRE_TOOLS") == "1":
-		t.Fatalf("%s: %s", what, missing)
-	case missing == "" && os.Geteuid() != 0:
+	if missing == "" && os.Geteuid() != 0 {
 		missing = "only root may capture"
-		fallthrough
-	case missing != "":
-		t.Skipf("NOT TESTED: %s, for %s", what, missing)
+	}
+	if missing != "" {
+		notTested(t, missing)
 	}
 	file := filepath.Join(t.TempDir(), "capture")
 	dump := exec.Command("dumpcap", "-q", "-i", "lo", "-s", "0", "-B", "64", "-f", "host "+at.String(), "-w", file)
@@ -56,10 +62,7 @@ func captured(t *testing.T, at netip.Addr, speak func(), all func(file string) b
 		talk.Write(b[:n])
 		if err != nil {
 			_ = dump.Wait()
-			if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
-				t.Fatalf("dumpcap: %s", talk.String())
-			}
-			t.Skipf("NOT TESTED: %s, for dumpcap says %s", what, talk.String())
+			notTested(t, "dumpcap says "+talk.String())
 		}
 	}
 	speak()
@@ -71,7 +74,7 @@ func captured(t *testing.T, at netip.Addr, speak func(), all func(file string) b
 	rest, _ := io.ReadAll(said)
 	_ = dump.Wait()
 	if !strings.Contains(string(rest), "/0 (pcap:0/") {
-		t.Skipf("NOT TESTED: %s, for packets were dropped: %s", what, rest)
+		notTested(t, "packets were dropped: "+string(rest))
 	}
 	return file
 }
