@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -147,6 +148,26 @@ func (tx *ClientTx) retransmit() {
 		}
 	}
 	tx.resend = tx.endpoint.clock.AfterFunc(tx.every, tx.retransmit)
+}
+
+// answeredBy says that what comes by l may be an answer. The branch alone (RFC 3261
+// section 17.1.3) is known to all whom the request was passed on to: who proved its
+// name when it was asked proves the same when it answers by another connection.
+func (tx *ClientTx) answeredBy(l link) bool {
+	tx.mu.Lock()
+	asked := tx.link
+	tx.mu.Unlock()
+	if asked == l {
+		return true
+	}
+	s, ok := asked.(*stream)
+	if !ok {
+		return true
+	}
+	s.mu.Lock()
+	proved := s.src.Identities
+	s.mu.Unlock()
+	return len(proved) == 0 || slices.ContainsFunc(l.source().Identities, func(name string) bool { return slices.Contains(proved, name) })
 }
 
 // raw takes a response to a prepared request before it is parsed; false if the

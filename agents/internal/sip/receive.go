@@ -12,7 +12,7 @@ import (
 // receive takes one message off a link, on its reader, in wire order.
 func (e *Endpoint) receive(raw []byte, problem *message.ParseError, l link) {
 	if status, branch, method, ok := peekResponse(raw); ok && problem == nil {
-		if tx, found := e.clients.get(clientKey(branch, method)); found && tx.raw(status, raw) {
+		if tx, found := e.clients.get(clientKey(branch, method)); found && tx.answeredBy(l) && tx.raw(status, raw) {
 			return
 		}
 	}
@@ -44,7 +44,7 @@ func (e *Endpoint) receiveResponse(res *message.Response, l link) {
 	if err != nil {
 		return
 	}
-	if tx, ok := e.clients.get(clientKey(via.Branch(), message.Method(res))); ok {
+	if tx, ok := e.clients.get(clientKey(via.Branch(), message.Method(res))); ok && tx.answeredBy(l) {
 		tx.receive(res)
 		return
 	}
