@@ -10,6 +10,7 @@ import (
 
 	"presfed/agents/internal/message"
 	"presfed/agents/server"
+	"presfed/db"
 )
 
 // harmful are user parts that somebody may hope to be taken for something else than a
@@ -115,5 +116,23 @@ func TestNamesMadeToHarm(t *testing.T) {
 				t.Errorf("the log says %s", what)
 			}
 		}
+	}
+}
+
+// TestANameIsWhatItIs: a user whose own name looks like an escape of another's has proved
+// to be herself.
+func TestANameIsWhatItIs(t *testing.T) {
+	b := ruled(t)
+	if err := b.directory.AddUser(t.Context(), db.User{AOR: "%61lice@example.com", HA1: db.HA1s("%61lice@example.com", "example.com", "%61lice's secret")}); err != nil {
+		t.Fatal(err)
+	}
+	phone := b.phone("alice", "a", "TCP")
+	for _, method := range []string{"REGISTER", "PUBLISH", "SUBSCRIBE", "MESSAGE"} {
+		req := func() *message.Request { return phone.request(method, "alice", "Event", "presence") }
+		asked := next(t, phone.ask(req()))
+		final(t, phone.ask(signs(t, req(), answer{user: "%61lice", asked: asked})), 403)
+	}
+	if status, _, _ := b.rules("GET", "a", "alice", "%61lice", ""); status != 403 {
+		t.Errorf("alice's rules: %d", status)
 	}
 }

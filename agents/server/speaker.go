@@ -39,11 +39,11 @@ func (s *Server) speaks(ctx context.Context, tx *sip.ServerTx, role auth.Role, a
 		if err != nil {
 			return im.Sender{}, err
 		}
-		name = from.URI.User
+		name = message.Unescape(from.URI.User)
 	} else if name, err = s.verifier.Verify(ctx, tx.Request(), role); err != nil {
 		return im.Sender{}, err
 	}
-	aor, err := db.ParseAOR(message.Unescape(name), s.domain.Name)
+	aor, err := db.ParseAOR(name, s.domain.Name) // what a password was given for: nothing in it is escaped
 	if err != nil {
 		return im.Sender{}, err
 	}

@@ -179,7 +179,7 @@ func (s *Server) whoAsks(w http.ResponseWriter, r *http.Request) (user string, e
 		name, verr := s.verifier.VerifyHTTP(ctx, r.Method, r.RequestURI, r.Header.Values("Authorization"))
 		var challenge *auth.Challenge
 		if errors.As(verr, &challenge) {
-			s.log.Info("rules: challenged", "peer", r.RemoteAddr, "why", challenge.Why, "claimed", challenge.User)
+			s.log.Info("rules: challenged", "peer", r.RemoteAddr, "why", challenge.Why, "claimed", fmt.Sprintf("%.80s", challenge.User))
 			for _, ask := range challenge.Asked {
 				w.Header().Add("WWW-Authenticate", ask)
 			}
@@ -188,7 +188,7 @@ func (s *Server) whoAsks(w http.ResponseWriter, r *http.Request) (user string, e
 		if verr != nil {
 			return "", verr
 		}
-		if asker, perr := db.ParseAOR(message.Unescape(name), s.domain.Name); perr != nil || err != nil || asker != aor {
+		if asker, perr := db.ParseAOR(name, s.domain.Name); perr != nil || err != nil || asker != aor {
 			return "", httpError(http.StatusForbidden)
 		}
 	}

@@ -289,3 +289,49 @@ func TestANonceOutlastsASetClock(t *testing.T) {
 		}
 	}
 }
+
+// TestCredentialsAreStrippedAsTheyAreRead: whoever writes tabs is believed, and what she
+// proved herself with is shown to nobody else, to be guessed at.
+func TestCredentialsAreStrippedAsTheyAreRead(t *testing.T) {
+	v := newVerifier(t, clock.NewManual(start), SHA256)
+	_, err := v.Verify(t.Context(), request(t, "MESSAGE", "sip:example.com"), Proxy)
+	nonce, _ := asked(t, err, SHA256)
+	a := answer{user: "alice", realm: "example.com", password: "wonder", nonce: nonce, uri: "sip:example.com", alg: "SHA-256", method: "MESSAGE", cnonce: "c", nc: 1}
+	req := request(t, "MESSAGE", "sip:example.com", strings.ReplaceAll(a.String(), ", ", ",\t"))
+	if user, err := v.Verify(t.Context(), req, Proxy); user != "alice" {
+		t.Fatalf("%q, %v", user, err)
+	}
+	v.Strip(req)
+	if left := message.Raw(req, "Authorization"); len(left) > 0 {
+		t.Errorf("what stays is %q", left)
+	}
+}
+
+// TestAWrongPasswordCostsWhatAnUnknownUserDoes: in look-ups of what is not there, which
+// take longer than those of what is remembered.
+func TestAWrongPasswordCostsWhatAnUnknownUserDoes(t *testing.T) {
+	missed := 0
+	v, err := NewVerifier(Config{Realm: "example.com", Algorithms: []Algorithm{SHA256}, HA1: func(_ context.Context, user string, alg Algorithm) (string, error) {
+		if user == "alice" {
+			return hexOf(string(alg), "alice:example.com:wonder"), nil
+		}
+		missed++
+		return "", nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = v.Verify(t.Context(), request(t, "REGISTER", "sip:example.com"), UserAgent)
+	nonce, _ := asked(t, err, SHA256)
+	for i, tt := range []struct {
+		user, password string
+		missed         int
+	}{{"alice", "wonder", 0}, {"alice", "guess", 1}, {"nobody", "guess", 1}, {"nobody", "wonder", 1}} {
+		missed = 0
+		a := answer{user: tt.user, realm: "example.com", password: tt.password, nonce: nonce, uri: "sip:example.com", alg: "SHA-256", method: "REGISTER", cnonce: "c", nc: i + 1}
+		v.Verify(t.Context(), request(t, "REGISTER", "sip:example.com", a.String()), UserAgent)
+		if missed != tt.missed {
+			t.Errorf("%s by %q: %d look-ups of nobody, want %d", tt.user, tt.password, missed, tt.missed)
+		}
+	}
+}

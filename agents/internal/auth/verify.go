@@ -45,6 +45,7 @@ type Verifier struct {
 	clock      clock.Clock
 	mint       mint
 	replay     *replay
+	nobody     string // is no user
 }
 
 // maxCredentials bounds how many credentials of one request are weighed.
@@ -62,7 +63,7 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 	}
 	v := &Verifier{
 		algorithms: cfg.Algorithms, ha1: cfg.HA1, accepts: cfg.Accepts,
-		life: cfg.NonceLife, clock: cfg.Clock,
+		life: cfg.NonceLife, clock: cfg.Clock, nobody: rand.Text(),
 	}
 	if v.life == 0 {
 		v.life = 5 * time.Minute
@@ -118,7 +119,7 @@ func (v *Verifier) read(value, field string) (*digest.Credentials, Algorithm, er
 	if !digest.IsDigest(value) {
 		return nil, "", nil
 	}
-	cred, err := digest.ParseCredentials(strings.ReplaceAll(value, "\t", " "))
+	cred, err := parse(value)
 	if err != nil {
 		return nil, "", &message.ParseError{Status: 400, Where: field, What: err.Error()}
 	}
@@ -137,6 +138,10 @@ func (v *Verifier) read(value, field string) (*digest.Credentials, Algorithm, er
 		}
 	}
 	return nil, "", nil
+}
+
+func parse(value string) (*digest.Credentials, error) {
+	return digest.ParseCredentials(strings.ReplaceAll(value, "\t", " "))
 }
 
 // weigh decides about one set of credentials. The secret is checked before the
@@ -168,7 +173,10 @@ func (v *Verifier) weigh(ctx context.Context, method string, meant func(uri stri
 		return "", "", err
 	}
 	if subtle.ConstantTimeCompare([]byte(want.Response), []byte(cred.Response)) != 1 || !known {
-		return "", WrongSecret, nil
+		if known { // whom the directory knows is found in memory, and that is quicker than to find nobody
+			_, err = v.ha1(ctx, v.nobody, alg)
+		}
+		return "", WrongSecret, err
 	}
 	now := v.clock.Now()
 	n, ours := v.mint.read(cred.Nonce, alg)
@@ -202,7 +210,7 @@ func (v *Verifier) Strip(req *message.Request) {
 		}
 		message.Remove(req, field)
 		for _, value := range values {
-			cred, err := digest.ParseCredentials(value)
+			cred, err := parse(value)
 			if err != nil || cred.Realm != v.mint.realm {
 				message.Add(req, field, value)
 			}
