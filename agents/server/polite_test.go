@@ -16,11 +16,10 @@ import (
 // spy is a watcher who writes down all that she is told and answered.
 type spy struct {
 	*phone
-	mu     sync.Mutex
-	trace  []string
-	told   chan *message.Request
-	ended  chan struct{}
-	server string
+	mu    sync.Mutex
+	trace []string
+	told  chan *message.Request
+	ended chan struct{}
 }
 
 func (b *domain) spy(user, at string) *spy {
