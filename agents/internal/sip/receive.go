@@ -75,6 +75,9 @@ func (e *Endpoint) receiveRequest(req *message.Request, perr error, l link) {
 	key := serverKey(req, via)
 	if tx, ok := e.servers.get(key); ok {
 		switch {
+		case !tx.cameFrom(src):
+			e.log.Info("dropped a request with the branch of somebody else's", "peer", src.Remote, "call_id", message.CallID(req))
+			return
 		case req.Method == message.ACK && tx.ack():
 			return
 		case req.Method != message.ACK:
@@ -91,7 +94,7 @@ func (e *Endpoint) receiveRequest(req *message.Request, perr error, l link) {
 	tx := newServerTx(e, key, req, src, back)
 	if req.Method == message.CANCEL {
 		// RFC 3261 section 9.2: matched as if it were the INVITE it cancels.
-		if invite, ok := e.servers.get(transactionKey(via, message.INVITE, req)); ok {
+		if invite, ok := e.servers.get(transactionKey(via, message.INVITE, req)); ok && invite.cameFrom(src) {
 			tx.invite = invite.tx
 		}
 	}

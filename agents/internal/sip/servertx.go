@@ -55,6 +55,10 @@ func newServerTx(e *Endpoint, key string, req *message.Request, src Source, l li
 	return tx
 }
 
+// cameFrom says that the host is the one of the request: the branch (RFC 3261 section
+// 17.2.3) is known to all whom that was passed on to.
+func (s *served) cameFrom(src Source) bool { return s.link.source().Remote.Addr() == src.Remote.Addr() }
+
 // start arms the 100 that an INVITE must get within 200 ms (section 17.2.1).
 func (tx *ServerTx) start() {
 	if tx.req.Method != message.INVITE {
