@@ -20,10 +20,11 @@ func descriptionsOf(m message.Message) (d descriptions, err error) {
 	if len(m.Body()) == 0 {
 		return d, nil
 	}
-	if message.Has(m, "Content-Encoding") {
-		return d, foreign("encoded as " + message.Get(m, "Content-Encoding"))
+	body, err := decoded(m)
+	if err != nil {
+		return d, err
 	}
-	whole := message.NewPart(m.Body(), "Content-Type", message.Get(m, "Content-Type"), "Content-Disposition", message.Get(m, "Content-Disposition"))
+	whole := message.NewPart(body, "Content-Type", message.Get(m, "Content-Type"), "Content-Disposition", message.Get(m, "Content-Disposition"))
 	if err = d.read(whole, maxNested); err != nil {
 		return descriptions{}, err
 	}

@@ -122,7 +122,7 @@ func offerOf(req *message.Request) (asked descriptions, offer *msrp.Description,
 
 // refuseOffer says what is wrong with an offer.
 func (c *Client) refuseOffer(reply func(int, ...string), err error) {
-	fields := []string{"Accept", sdp + ", multipart/mixed", "Warning", message.Warning(err.Error())}
+	fields := takenInstead(sdp+", multipart/mixed", err)
 	status := 488
 	var malformed *message.ParseError
 	switch {

@@ -26,8 +26,12 @@ func (c *Client) paged(req *message.Request, reply func(int, ...string)) {
 		return
 	}
 	in := arrival{event: Event{From: message.AOR(from.URI), Via: "page"}, sure: sure(req)}
-	if in.content, err = open(message.Get(req, "Content-Type"), req.Body()); err != nil {
-		reply(statusOf(err), "Accept", pageTypes, "Warning", message.Warning(err.Error()))
+	body, err := decoded(req)
+	if err == nil {
+		in.content, err = open(message.Get(req, "Content-Type"), body)
+	}
+	if err != nil {
+		reply(statusOf(err), takenInstead(pageTypes, err)...)
 		return
 	}
 	if expires, ok := message.Seconds(req, "Expires"); ok && c.expired(req, expires) {
