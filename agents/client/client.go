@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -57,13 +58,13 @@ type Config struct {
 	// DryRun, if not nil, is shown the first request instead of sending it; what
 	// was to send it fails with ErrDryRun.
 	DryRun func(Unsent)
-	// Save is a folder for messages of sessions that are too large for memory;
-	// empty: they are counted and told without their text.
+	// Save is a folder for messages of sessions that are too large for memory, each
+	// up to MaxFile bytes; empty: they are counted and told without their text.
 	Save string
 	// AcceptFiles is the folder that files which are offered go to (RFC 5547), each
-	// up to MaxFile bytes (0: 1 GiB); empty: none is taken.
+	// up to MaxFile bytes; empty: none is taken.
 	AcceptFiles string
-	MaxFile     int64
+	MaxFile     int64 // 0: 1 GiB
 	Timers      sip.Timers
 	Tap         wire.Tap // SIP and MSRP
 	Clock       clock.Clock
@@ -111,7 +112,8 @@ type Client struct {
 	winfo        bool   // the server tells who watches the user
 	registerID   string // Call-ID of every REGISTER (RFC 3261 section 10.2)
 
-	downloads int // files that are coming
+	downloads int          // files that are coming
+	heads     atomic.Int64 // messages without a size that are coming, of which more than the length is kept
 
 	notices notices
 	typing  typing

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"presfed/agents/internal/clock"
@@ -15,12 +12,8 @@ import (
 	"presfed/agents/internal/msrp"
 )
 
-// syncEvery is how much of a file is written before it is brought to the disk, so
-// that the end, whose 200 says that it is there, comes soon. In bytes.
-const syncEvery = 64 << 20
-
-// download is a file that comes: into a temporary file, which has its name only
-// when it is whole, has its hash, and is on the disk. It is a sink (msrp.Sink).
+// download is a file that comes: it has a name only when it is whole, has its hash,
+// and is on the disk. It is a sink (msrp.Sink).
 type download struct {
 	client *Client
 	from   string
@@ -29,15 +22,14 @@ type download struct {
 	name   string        // safe
 	check  *file.Checker // nil: there is nothing to check
 
-	mu       sync.Mutex
-	temp     *os.File // nil: nothing has come yet, or it is over
-	next     int64    // what is before it has been hashed
-	size     int64
-	unsynced int64
-	mixed    bool // it did not come in order, and is to be read for its hash
-	over     bool // an event has said what became of it
-	session  *Session
-	idle     clock.Timer // ends the session of a peer that neither sends nor goes
+	mu      sync.Mutex
+	part    *file.Part // nil: nothing has come yet, or it is over
+	next    int64      // what is before it has been hashed
+	size    int64
+	mixed   bool // it did not come in order, and is to be read for its hash
+	over    bool // an event has said what became of it
+	session *Session
+	idle    clock.Timer // ends the session of a peer that neither sends nor goes
 }
 
 // await ends the session unless something happens. The lock is held.
@@ -66,12 +58,12 @@ func (d *download) media(s *Session, secure bool) (*msrp.Session, error) {
 func (d *download) begin(in msrp.Incoming) (msrp.Sink, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.temp != nil || d.over {
+	if d.part != nil || d.over {
 		return nil, &msrp.StatusError{Code: msrp.StatusForbidden, Comment: "one file a session"} // RFC 5547 section 8.7
 	}
 	d.idle.Stop()
 	var err error
-	if d.temp, err = os.CreateTemp(d.client.cfg.AcceptFiles, ".presfed-*.part"); err != nil {
+	if d.part, err = file.NewPart(d.client.cfg.AcceptFiles); err != nil {
 		d.client.log.Error("a file cannot be saved", "peer", d.from, "error", err)
 		d.tell("failed", "", err.Error())
 		return nil, &msrp.StatusError{Code: msrp.StatusStop, Comment: "no room for it"}
@@ -82,10 +74,10 @@ func (d *download) begin(in msrp.Incoming) (msrp.Sink, error) {
 func (d *download) WriteAt(p []byte, off int64) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.temp == nil {
+	if d.part == nil {
 		return 0, io.ErrClosedPipe
 	}
-	n, err := d.temp.WriteAt(p, off)
+	n, err := d.part.WriteAt(p, off)
 	end := off + int64(n)
 	d.size = max(d.size, end)
 	if off == d.next && d.check != nil {
@@ -94,10 +86,6 @@ func (d *download) WriteAt(p []byte, off int64) (int, error) {
 	} else if off != d.next {
 		d.mixed = true
 	}
-	if d.unsynced += int64(n); err == nil && d.unsynced >= syncEvery {
-		d.unsynced = 0
-		err = d.temp.Sync()
-	}
 	return n, err
 }
 
@@ -105,7 +93,7 @@ func (d *download) WriteAt(p []byte, off int64) (int, error) {
 func (d *download) End(err error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.temp == nil {
+	if d.part == nil {
 		return err
 	}
 	path := ""
@@ -113,16 +101,12 @@ func (d *download) End(err error) error {
 		err = d.verify()
 	}
 	if err == nil {
-		path, err = d.keep()
+		path, err = d.part.Keep(d.name)
 	}
-	cerr := d.temp.Close()
-	if rerr := os.Remove(d.temp.Name()); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
-		d.client.log.Error("what has come of a file stays", "file", d.temp.Name(), "error", rerr)
+	if cerr := d.part.Close(); cerr != nil {
+		d.client.log.Error("what has come of a file may stay", "peer", d.from, "error", cerr)
 	}
-	d.temp = nil
-	if err == nil {
-		err = cerr
-	}
+	d.part = nil
 	if err != nil {
 		d.tell("failed", "", err.Error())
 		var why *msrp.StatusError
@@ -146,7 +130,7 @@ func (d *download) verify() error {
 	}
 	if d.mixed {
 		d.check.Reset()
-		if _, err := io.CopyBuffer(struct{ io.Writer }{d.check}, io.NewSectionReader(d.temp, 0, d.size), make([]byte, 256<<10)); err != nil {
+		if _, err := io.CopyBuffer(struct{ io.Writer }{d.check}, io.NewSectionReader(d.part, 0, d.size), make([]byte, 256<<10)); err != nil {
 			return err
 		}
 	}
@@ -154,44 +138,6 @@ func (d *download) verify() error {
 		return &msrp.StatusError{Code: msrp.StatusStop, Comment: "the hash is another"}
 	}
 	return nil
-}
-
-// keep gives the file its name, or one beside those that are taken.
-func (d *download) keep() (path string, err error) {
-	if err := d.temp.Sync(); err != nil {
-		return "", err
-	}
-	dir := d.client.cfg.AcceptFiles
-	for n := 1; ; n++ {
-		path = filepath.Join(dir, file.Numbered(d.name, n))
-		if err = claim(d.temp.Name(), path); !errors.Is(err, fs.ErrExist) || n == 1000 {
-			break
-		}
-	}
-	if err != nil {
-		return "", err
-	}
-	folder, err := os.Open(dir)
-	if err != nil {
-		return "", err
-	}
-	defer folder.Close()
-	return path, folder.Sync()
-}
-
-// claim names a file, unless there is one of that name. Where the file system has
-// no links, an empty file holds the place.
-func claim(from, to string) error {
-	err := os.Link(from, to)
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	place, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_ = place.Close()
-	return os.Rename(from, to)
 }
 
 // close ends what has come to nothing. On nil it does nothing.

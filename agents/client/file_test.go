@@ -18,6 +18,7 @@ import (
 
 	"presfed/agents/client"
 	"presfed/agents/internal/clock"
+	"presfed/agents/internal/file"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/msrp"
 	"presfed/agents/internal/wire"
@@ -330,9 +331,22 @@ func TestABrokenTransferLeavesNothing(t *testing.T) {
 			ctx, giveUp := context.WithCancel(timeout(t))
 			defer giveUp()
 			var once sync.Once
-			err := alice.SendFile(ctx, "bob", path, client.FileOptions{Progress: func(sent, _ int64) {
+			probe, err := file.NewPart(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			usual := len(names(t, dir)) // 0 where the file system knows files without a name
+			if err := probe.Close(); err != nil {
+				t.Error(err)
+			}
+			err = alice.SendFile(ctx, "bob", path, client.FileOptions{Progress: func(sent, _ int64) {
 				if sent > 4<<20 {
-					once.Do(func() { cut(alice, bob, giveUp) })
+					once.Do(func() {
+						if there := names(t, dir); len(there) > usual {
+							t.Errorf("%q while it comes: a kill would leave it", there)
+						}
+						cut(alice, bob, giveUp)
+					})
 				}
 			}})
 			if err == nil || ctx.Err() != nil && !errors.Is(err, context.Canceled) {

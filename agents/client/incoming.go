@@ -1,12 +1,12 @@
 package client
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"sync"
 
+	"presfed/agents/internal/file"
 	"presfed/agents/internal/msrp"
 )
 
@@ -14,16 +14,22 @@ import (
 // bytes. What is larger, or may be, is only counted, or goes to a file.
 const inMemory = 1 << 20
 
+// maxHeads bounds the messages of all sessions that come without a size and are kept
+// in memory while they may turn out to be small.
+const maxHeads = 64
+
 // incoming decides what becomes of a message that begins: one that is small is
 // assembled in memory (nil).
 func (s *Session) incoming(in msrp.Incoming, early bool) (msrp.Sink, error) {
 	if in.Size != msrp.Unknown && in.Size <= inMemory {
 		return nil, nil
 	}
-	l := &large{session: s, early: early, info: in}
+	l := &large{session: s, early: early, info: in, counted: in.Size == msrp.Unknown}
+	l.small = l.counted && s.client.heads.Add(1) <= maxHeads
 	if dir := s.client.cfg.Save; dir != "" {
 		var err error
-		if l.file, err = os.CreateTemp(dir, "im-*.part"); err != nil {
+		if l.part, err = file.NewPart(dir); err != nil {
+			l.uncount()
 			s.client.log.Error("a message cannot be saved", "peer", s.peer, "error", err)
 			return nil, &msrp.StatusError{Code: msrp.StatusStop}
 		}
@@ -37,12 +43,21 @@ type large struct {
 	session *Session
 	early   bool // it comes by an early session
 	info    msrp.Incoming
-	file    *os.File // nil: it is not kept
+	part    *file.Part // nil: it is not kept
 
-	mu   sync.Mutex
-	head []byte // all of it while it may turn out to be small, up to inMemory
-	size int64
-	over bool
+	counted bool // among the client's heads
+
+	mu    sync.Mutex
+	small bool   // it may turn out to be, and is kept in head
+	head  []byte // up to inMemory
+	size  int64
+	over  bool
+}
+
+func (l *large) uncount() {
+	if l.counted {
+		l.session.client.heads.Add(-1)
+	}
 }
 
 func (l *large) WriteAt(p []byte, off int64) (int, error) {
@@ -53,37 +68,33 @@ func (l *large) WriteAt(p []byte, off int64) (int, error) {
 	}
 	l.size = max(l.size, off+int64(len(p)))
 	if l.size > inMemory {
-		l.head = nil
-	} else if end := off + int64(len(p)); off < end {
+		l.small, l.head = false, nil
+	} else if end := off + int64(len(p)); l.small && off < end {
 		if int64(len(l.head)) < end {
 			l.head = append(l.head, make([]byte, end-int64(len(l.head)))...)
 		}
 		copy(l.head[off:end], p)
 	}
-	if l.file == nil {
+	if l.part == nil {
 		return len(p), nil
 	}
-	return l.file.WriteAt(p, off)
+	return l.part.WriteAt(p, off)
 }
 
-// End tells of a message that is whole. A file has its name from then on, and
-// one that is not whole goes.
+// End tells of a message that is whole. A file has its name from then on, and is on
+// the disk; of one that is not whole there is none.
 func (l *large) End(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.over = true
+	l.uncount()
 	path := ""
-	if l.file != nil {
-		path = strings.TrimSuffix(l.file.Name(), ".part")
-		cerr := l.file.Close()
+	if l.part != nil {
 		if err == nil {
-			err = cerr
+			path, err = l.part.Keep("im-" + rand.Text()[:12])
 		}
-		if err == nil {
-			err = os.Rename(l.file.Name(), path)
-		}
-		if err != nil {
-			_ = os.Remove(l.file.Name())
+		if cerr := l.part.Close(); cerr != nil {
+			l.session.client.log.Error("what has come of a message may stay", "peer", l.session.peer, "error", cerr)
 		}
 	}
 	if err != nil {
@@ -92,7 +103,7 @@ func (l *large) End(err error) error {
 	}
 	m := msrp.Message{Incoming: l.info}
 	m.Size = l.size
-	if l.size <= inMemory {
+	if l.small {
 		m.Body = l.head
 	}
 	l.session.tell(m, l.early, path)

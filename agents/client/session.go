@@ -72,8 +72,12 @@ const textPlain = "text/plain"
 func (c *Client) newMedia(at *msrp.Endpoint, s *Session, secure bool) (*msrp.Session, error) {
 	types, wrapped := c.acceptTypes()
 	early := at == c.early
+	most := int64(0)
+	if c.cfg.Save != "" {
+		most = cmp.Or(c.cfg.MaxFile, defaultMaxFile)
+	}
 	return at.NewSession(msrp.SessionConfig{
-		User: c.aor.User, AcceptTypes: types, AcceptWrappedTypes: wrapped, Secure: secure,
+		User: c.aor.User, AcceptTypes: types, AcceptWrappedTypes: wrapped, Secure: secure, MaxSize: most,
 		Accept:    func(in msrp.Incoming) (msrp.Sink, error) { return s.incoming(in, early) },
 		OnMessage: func(m msrp.Message) { s.tell(m, early, "") },
 	})

@@ -92,7 +92,8 @@ func TestSafeNames(t *testing.T) {
 		"notes.txt": "notes.txt", "My cool picture.jpg": "My cool picture.jpg", "Übersicht – März.pdf": "Übersicht – März.pdf",
 		"/etc/passwd": "passwd", "../../x": "x", `C:\windows\x.exe`: "x.exe", "..": "file", ".": "file", "": "file", "a/": "file", "/": "file",
 		".bashrc": "_bashrc", "a\x00b\r\n\x1b[31mc": "ab[31mc", "invoice\u202efdp.exe": "invoicefdp.exe", "x\xffy": "x_y", "a:b*c?": "a_b_c_",
-		"x.txt. .": "x.txt", "  x ": "x", "\u2028": "file",
+		"x.txt. .": "x.txt", "-rf": "_rf", "con": "_con", "Nul.tar.gz": "_Nul.tar.gz", "COM1 .txt": "_COM1 .txt", "lpt².x": "_lpt².x",
+		"common.txt": "common.txt", "COM10": "COM10", "console": "console", "  x ": "x", "\u2028": "file",
 		strings.Repeat("ä", 300) + ".jpeg": strings.Repeat("ä", 97) + ".jpeg",
 	} {
 		if got := SafeName(name); got != want {

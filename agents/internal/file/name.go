@@ -15,7 +15,7 @@ const maxName = 200
 
 // SafeName makes of a name that a peer chose one that names a file in a folder
 // and nothing else, here or on another system: no path, nothing invisible, no
-// leading dot. Never empty.
+// leading dot or hyphen, no device. Never empty.
 func SafeName(name string) string {
 	name = strings.ToValidUTF8(name, "_")
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
@@ -29,11 +29,14 @@ func SafeName(name string) string {
 		return r
 	}, name)
 	name = strings.TrimRight(strings.TrimSpace(name), ". ") // which some systems drop
-	if strings.HasPrefix(name, ".") {
-		name = "_" + name[1:]
+	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "-") {
+		name = "_" + name[1:] // hidden, or an option to a command
 	}
-	if name == "" {
+	switch base, _, _ := strings.Cut(name, "."); {
+	case name == "":
 		return "file"
+	case isDevice(strings.TrimSpace(base)):
+		name = "_" + name
 	}
 	if len(name) > maxName {
 		ending := path.Ext(name)
@@ -47,6 +50,20 @@ func SafeName(name string) string {
 		name = name[:cut] + ending
 	}
 	return name
+}
+
+// isDevice: what Windows takes for a device, whatever ending it has.
+func isDevice(base string) bool {
+	base = strings.ToUpper(base)
+	switch base {
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
+		return true
+	}
+	number, is := strings.CutPrefix(base, "COM")
+	if !is {
+		number, is = strings.CutPrefix(base, "LPT")
+	}
+	return is && utf8.RuneCountInString(number) == 1 && strings.Contains("0123456789¹²³", number)
 }
 
 // Numbered is the name for the nth file of a name: "x.txt", "x (2).txt".
