@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // dial is a connection to a hop, standing or on its way.
@@ -67,6 +70,23 @@ func (e *Endpoint) dial(d *dial, key string, hop URI) {
 	close(d.done)
 }
 
+// reaches keeps a peer from having us speak to what only this machine, or everybody,
+// is meant to hear: its description says where to connect.
+func (e *Endpoint) reaches(_ context.Context, _, address string, _ syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	own, a := e.addr.Addr(), to.Addr().Unmap()
+	switch {
+	case a.IsUnspecified(), a.IsMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}),
+		a.IsLoopback() && !own.IsLoopback() && !own.IsUnspecified(),
+		a.IsLinkLocalUnicast() && !own.IsLinkLocalUnicast() && !own.IsUnspecified():
+		return fmt.Errorf("%w: %s, from %s", ErrAddress, a, own)
+	}
+	return nil
+}
+
 func (e *Endpoint) dialHop(hop URI) (net.Conn, error) {
 	switch {
 	case hop.Port == 0:
@@ -76,7 +96,7 @@ func (e *Endpoint) dialHop(hop URI) (net.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, e.cfg.Limits.Dial)
 	defer cancel()
-	var from net.Dialer
+	from := net.Dialer{ControlContext: e.reaches}
 	if own := e.addr.Addr(); !own.IsUnspecified() {
 		from.LocalAddr = &net.TCPAddr{IP: own.AsSlice(), Zone: own.Zone()}
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"presfed/agents/internal/clock"
 	"presfed/agents/internal/wire"
@@ -46,7 +47,8 @@ type Endpoint struct {
 
 	identity func() (*tls.Certificate, error) // made when it is first needed
 
-	buffers sync.Pool // of *[]byte, each fit for a chunk
+	buffers sync.Pool    // of *[]byte, each fit for a chunk
+	held    atomic.Int64 // bytes of messages that sessions hold in memory
 
 	mu       sync.Mutex
 	ended    bool

@@ -14,6 +14,7 @@ type Limits struct {
 
 	Message    int64 // bytes of a message assembled in memory: 1 MiB
 	Buffer     int64 // bytes a session holds in memory, in parts or undelivered: 8 MiB
+	Held       int64 // bytes that all sessions of an endpoint hold in memory: 64 MiB
 	Deliveries int   // messages of a session received and not yet handled: 256
 	Incoming   int   // messages of a session that have begun and not ended: 16
 	Gaps       int   // separate byte ranges of one message: 64
@@ -38,6 +39,7 @@ func (l Limits) withDefaults() Limits {
 	l.Chunk = cmp.Or(l.Chunk, 16<<30)
 	l.Message = cmp.Or(l.Message, 1<<20)
 	l.Buffer = cmp.Or(l.Buffer, 8<<20)
+	l.Held = cmp.Or(l.Held, 64<<20)
 	l.Deliveries = cmp.Or(l.Deliveries, 256)
 	l.Incoming = cmp.Or(l.Incoming, 16)
 	l.Gaps = cmp.Or(l.Gaps, 64)

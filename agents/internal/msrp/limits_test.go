@@ -161,3 +161,37 @@ func TestFloodsBothWays(t *testing.T) {
 		}
 	}
 }
+
+// What all sessions hold in memory is bounded, and given back however a message ends.
+func TestMemoryOfAllSessions(t *testing.T) {
+	e := startEndpoint(t, Config{Limits: Limits{Held: 10_000}})
+	begin := func(end string) (*Session, int) {
+		s := newSession(t, e, newInbox().config())
+		if err := s.Start(testContext(t), describe(t, peerURI), Passive); err != nil {
+			t.Fatal(err)
+		}
+		p := dialPeer(t, e)
+		p.send(s, "MSRP abcd1234 SEND\nTo-Path: {our}\nFrom-Path: {peer}\nMessage-ID: m001\nContent-Type: a/b\n\n"+strings.Repeat("x", 6000)+"\n-------abcd1234"+end+"\n")
+		f, _, _ := p.frame()
+		return s, f.Status
+	}
+	holds, status := begin("+")
+	if status != 200 {
+		t.Fatal(status)
+	}
+	if _, status := begin("+"); status != 413 {
+		t.Errorf("more than there is: %d", status)
+	}
+	holds.Close()
+	for _, end := range []string{"#", "$", "$"} {
+		s, status := begin(end)
+		if status != 200 {
+			t.Errorf("after the others %s: %d", end, status)
+		}
+		s.Close()
+		await(t, s.Done())
+	}
+	if n := e.held.Load(); n != 0 {
+		t.Errorf("%d bytes are booked, and nobody has them", n)
+	}
+}

@@ -49,6 +49,8 @@ var (
 	ErrType = errors.New("msrp: content type not accepted by the peer")
 	// ErrTooLarge: the message exceeds the size that was agreed or announced.
 	ErrTooLarge = errors.New("msrp: message too large")
+	// ErrAddress: a peer's path leads to an address that no peer of ours has.
+	ErrAddress = errors.New("msrp: no address of a peer")
 	// ErrAborted: the sender gave the message up with the "#" flag.
 	ErrAborted = errors.New("msrp: message aborted by its sender")
 )

@@ -5,8 +5,13 @@ import (
 	"strings"
 )
 
-// maxPath bounds the URIs of one path; relays (RFC 4976) need a handful.
-const maxPath = 16
+// maxPath bounds the URIs of one path; relays (RFC 4976) need a handful. maxPathBytes
+// bounds what they are written with: what a peer calls its path, we write to whomever
+// it names.
+const (
+	maxPath      = 16
+	maxPathBytes = 2048
+)
 
 // Path is a list of URIs to visit, the next hop first, the endpoint last.
 type Path []URI
@@ -14,6 +19,9 @@ type Path []URI
 // ParsePath reads URIs parted by spaces.
 func ParsePath(s string) (Path, error) {
 	var p Path
+	if len(s) > maxPathBytes {
+		return nil, errors.New("msrp: path too long")
+	}
 	for field := range strings.FieldsSeq(s) {
 		if len(p) == maxPath {
 			return nil, errors.New("msrp: path too long")

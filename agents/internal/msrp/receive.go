@@ -23,7 +23,7 @@ func (in *reception) write(p []byte) *StatusError {
 		return in.give(&StatusError{Code: StatusMalformed}, errors.New("msrp: bytes behind the end"))
 	case size > 0 && end > size:
 		return in.give(&StatusError{Code: StatusStop}, ErrTooLarge)
-	case in.mem != nil && !in.s.reserve(in.mem, end):
+	case in.mem != nil && !in.s.reserve(in, end):
 		return in.give(&StatusError{Code: StatusStop}, ErrLimit)
 	}
 	if _, err := in.sink.WriteAt(p, in.at); err != nil {
@@ -104,9 +104,7 @@ func (in *reception) handled() {
 	s := in.s
 	s.mu.Lock()
 	s.waiting--
-	if in.mem != nil {
-		s.buffered -= in.mem.size
-	}
+	s.release(in)
 	last := s.err != nil && s.waiting == 0
 	s.mu.Unlock()
 	if last {
@@ -127,9 +125,7 @@ func (in *reception) drop(reason error) {
 	mine := s.incoming[in.info.ID] == in
 	if mine {
 		delete(s.incoming, in.info.ID)
-		if in.mem != nil {
-			s.buffered -= in.mem.size
-		}
+		s.release(in)
 		if in.late != nil {
 			in.late.Stop()
 		}
@@ -150,15 +146,28 @@ func (s *Session) abort(id string) {
 	}
 }
 
-// reserve books memory for a message; false: there is no more to be had.
-func (s *Session) reserve(m *memory, end int64) bool {
+// reserve books memory for a message; false: there is no more to be had, or the
+// session is over.
+func (s *Session) reserve(in *reception, end int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	more := m.more(end)
-	if s.buffered+more > s.e.cfg.Limits.Buffer {
+	more, limits := in.mem.more(end), &s.e.cfg.Limits
+	if s.incoming[in.info.ID] != in || s.buffered+more > limits.Buffer {
+		return false
+	}
+	if s.e.held.Add(more) > limits.Held {
+		s.e.held.Add(-more)
 		return false
 	}
 	s.buffered += more
-	m.size += more
+	in.mem.size += more
 	return true
+}
+
+// release gives back what a message has booked. The lock is held.
+func (s *Session) release(in *reception) {
+	if in.mem != nil {
+		s.buffered -= in.mem.size
+		s.e.held.Add(-in.mem.size)
+	}
 }

@@ -171,6 +171,7 @@ func (s *Session) end(err error) {
 		if r.late != nil {
 			r.late.Stop()
 		}
+		s.release(r)
 	}
 	owed := s.waiting > 0 // messages that were answered 200: the last of them closes done
 	s.mu.Unlock()
