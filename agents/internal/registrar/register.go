@@ -16,6 +16,7 @@ import (
 type change struct {
 	aor       string
 	put, drop []Binding
+	expired   []Binding // they leave with whatever else changes
 	after     []Binding // what is left
 }
 
@@ -28,6 +29,8 @@ func (r *Registrar) weigh(req *message.Request, aor string, from sip.Source) (ch
 	for _, b := range r.users[aor] {
 		if b.Expires.After(now) {
 			c.after = append(c.after, b)
+		} else {
+			c.expired = append(c.expired, b)
 		}
 	}
 	r.mu.RUnlock()
@@ -179,7 +182,7 @@ func seconds(d time.Duration) string {
 }
 
 func (c change) write(tx *state.Tx) error {
-	for _, b := range c.drop {
+	for _, b := range slices.Concat(c.drop, c.expired) { // first: one may come back
 		if err := tx.DeleteBinding(c.aor, b.key); err != nil {
 			return err
 		}

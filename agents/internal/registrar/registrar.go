@@ -72,7 +72,7 @@ type Registrar struct {
 	flows map[sip.Flow]map[string]struct{} // whose bindings came by a connection
 }
 
-// New is a registrar that knows the bindings of snapshot, expired ones dropped.
+// New is a registrar that knows the bindings of snapshot; expired ones stay for Purge.
 // Connections do not outlive a process: restored bindings have no Hop.
 func New(cfg Config, snapshot []state.Binding) *Registrar {
 	cfg.Min = cmp.Or(cfg.Min, 10*time.Second)
@@ -86,11 +86,7 @@ func New(cfg Config, snapshot []state.Binding) *Registrar {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &Registrar{cfg: cfg, users: map[string][]Binding{}, flows: map[sip.Flow]map[string]struct{}{}}
-	now := cfg.Clock.Now()
 	for _, s := range snapshot {
-		if !s.Expires.After(now) {
-			continue
-		}
 		b, err := restored(s)
 		if err != nil {
 			cfg.Log.Warn("binding not restored", "aor", s.AOR, "error", err)

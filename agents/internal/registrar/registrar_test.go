@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -188,6 +189,46 @@ func TestExpiryAndFlow(t *testing.T) {
 	settle(r, "sip:alice@example.com")
 	if len(r.users) != 0 {
 		t.Error("an expired binding stays in memory")
+	}
+}
+
+// What has expired leaves the store as well, whether a REGISTER, a purge or a restart
+// comes first.
+func TestExpiredBindingsLeaveTheStore(t *testing.T) {
+	now := clock.NewManual(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	store, err := state.Open(filepath.Join(t.TempDir(), "state.db"), state.Options{Clock: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); store.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done; store.Close() })
+	left := func() (snapshot []state.Binding) {
+		t.Helper()
+		settled := make(chan error, 1)
+		store.Commit(func(*state.Tx) error { return nil }, func(err error) { settled <- err })
+		if err := <-settled; err != nil {
+			t.Fatal(err)
+		}
+		all, err := store.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all.Bindings
+	}
+	r := New(Config{Store: store, Clock: now}, nil)
+	b := newBench(t, r)
+	b.register("1", "10", "<sip:a@h>", "<sip:b@h>")
+	now.Advance(11 * time.Second)
+	b.register("1", "10", "<sip:b@h>", "<sip:c@h>")
+	if all := left(); len(all) != 2 || all[0].Contact == all[1].Contact || strings.Contains(all[0].Address+all[1].Address, "a@h") {
+		t.Errorf("after a REGISTER there are %+v", all)
+	}
+	now.Advance(11 * time.Second)
+	New(Config{Store: store, Clock: now}, left()).Purge()
+	if all := left(); len(all) != 0 {
+		t.Errorf("after a restart and a purge there are %+v", all)
 	}
 }
 
