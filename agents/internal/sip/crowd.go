@@ -8,16 +8,57 @@ import (
 )
 
 // crowded says why no further connection is taken from there; "": one is.
-func (p *pool) crowded(from netip.Addr, l Limits) string {
+func (e *Endpoint) crowded(from netip.Addr) string {
+	if n := e.pool.count(from); n >= e.cfg.Limits.Address {
+		return fmt.Sprintf("there are %d from there", n)
+	}
+	return e.full()
+}
+
+// full says why there is no room for a further connection; "": there is, be it that a
+// stranger's goes for it. So strangers cannot keep out who is known, nor servers.
+func (e *Endpoint) full() string {
+	n := e.pool.size()
+	if n < e.cfg.Limits.Connections {
+		return ""
+	}
+	c := e.pool.stranger()
+	if c == nil {
+		return fmt.Sprintf("there are %d", n)
+	}
+	c.mu.Lock() // it may be connecting
+	peer := c.src.Remote
+	c.mu.Unlock()
+	e.log.Info("connection ends", "peer", peer, "transport", c.src.Transport, "error", errCrowded)
+	c.close(fmt.Errorf("%w: %w", ErrTransport, errCrowded))
+	return ""
+}
+
+// stranger is some connection that was of no use yet; nil where hardly any is.
+func (p *pool) stranger() *stream {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case len(p.flows) >= l.Connections:
-		return fmt.Sprintf("there are %d", len(p.flows))
-	case p.from[network(from)] >= l.Address:
-		return fmt.Sprintf("there are %d from there", p.from[network(from)])
+	looked := 0
+	for _, c := range p.flows { // in no order
+		if !c.known.Load() && !c.proven() {
+			return c
+		}
+		if looked++; looked == enough {
+			break
+		}
 	}
-	return ""
+	return nil
+}
+
+// enough are as many as are looked at for one stranger: where they are that few, they
+// are not what takes the room.
+const enough = 256
+
+// count is how many connections were accepted from where an address belongs.
+func (p *pool) count(from netip.Addr) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.from[network(from)]
 }
 
 // accepted counts a connection for where it came from, as long as it is there.
@@ -55,8 +96,11 @@ func (e *Endpoint) fitFiles() {
 	e.cfg.Limits.Connections = room
 }
 
-// errIdle: nothing came for as long as may be.
-var errIdle = errors.New("idle: nothing came for too long")
+// Why a connection is ended that is in order.
+var (
+	errIdle    = errors.New("idle: nothing came for too long")
+	errCrowded = errors.New("there are too many connections, and this one was of no use yet")
+)
 
 // sweep ends connections that are idle, until the endpoint ends. Peers that proved
 // who they are are pinged instead.

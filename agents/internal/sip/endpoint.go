@@ -245,7 +245,7 @@ func (e *Endpoint) accept(l listener) {
 			continue
 		}
 		remote := addrPort(nc.RemoteAddr())
-		if why := e.pool.crowded(remote.Addr(), e.cfg.Limits); why != "" {
+		if why := e.crowded(remote.Addr()); why != "" {
 			e.log.Warn("connection refused", "why", why, "transport", l.transport, "peer", remote)
 			nc.Close()
 			continue

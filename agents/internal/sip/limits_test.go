@@ -184,21 +184,30 @@ func TestLargeDatagrams(t *testing.T) {
 	}
 }
 
+// Where there are too many connections, one that was of no use yet goes for the next;
+// those of use stay, and where there are no others the next is not taken.
 func TestTooManyConnections(t *testing.T) {
-	server := start(t, &handler{request: func(tx *ServerTx) { answer(tx, 200) }}, func(c *Config) { c.Limits.Connections = 1 })
-	first := raw(t, server, "tcp")
-	r := bufio.NewReader(first)
-	ask := func(branch string) {
-		io.WriteString(first, wireRequest("OPTIONS", branch, "Content-Length: 0\r\n"))
-		if f, err := readFrame(r, message.DefaultLimits); err != nil || !strings.HasPrefix(string(f.raw), "SIP/2.0 200") {
+	server := start(t, &handler{request: func(tx *ServerTx) { answer(tx, 200) }}, func(c *Config) { c.Limits.Connections = 2 })
+	ask := func(c io.ReadWriter, method string) {
+		t.Helper()
+		io.WriteString(c, wireRequest(method, NewBranch(), "Content-Length: 0\r\n"))
+		if f, err := readFrame(bufio.NewReader(c), message.DefaultLimits); err != nil || !strings.HasPrefix(string(f.raw), "SIP/2.0 200") {
 			t.Fatalf("%q, %v", f.raw, err)
 		}
 	}
-	ask("z9hG4bK1")
-	if got := ended(t, raw(t, server, "tcp")); got != "" {
-		t.Errorf("the second is told %q", got)
+	first, stranger := raw(t, server, "tcp"), raw(t, server, "tcp")
+	ask(first, "REGISTER")
+	ask(stranger, "OPTIONS")
+	second := raw(t, server, "tcp")
+	ask(second, "REGISTER")
+	if got := ended(t, stranger); got != "" {
+		t.Errorf("the stranger is told %q", got)
 	}
-	ask("z9hG4bK2")
+	if got := ended(t, raw(t, server, "tcp")); got != "" {
+		t.Errorf("the third is told %q", got)
+	}
+	ask(first, "OPTIONS")
+	ask(second, "OPTIONS")
 }
 
 // Overload is 503 on streams too, which go on; what gives room is let in.

@@ -131,8 +131,8 @@ func (e *Endpoint) link(to Target) (link, error) {
 	if to.Transport == "TLS" && (e.cfg.ClientTLS == nil || to.ServerName == "") {
 		return nil, fmt.Errorf("%w: TLS to %s needs a certificate authority and a name to expect", ErrTransport, to.Addr)
 	}
-	if e.pool.size() >= e.cfg.Limits.Connections {
-		return nil, fmt.Errorf("%w: too many connections", ErrTransport)
+	if why := e.full(); why != "" {
+		return nil, fmt.Errorf("%w: too many connections: %s", ErrTransport, why)
 	}
 	c := e.newStream(to.Transport, to.Addr, to.ServerName)
 	if !e.start(func() { c.dial(to) }) {
