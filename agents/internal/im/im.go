@@ -72,6 +72,7 @@ type Service struct {
 }
 
 type job struct {
+	tx   *sip.ServerTx
 	req  *proxy.Request
 	from Sender
 }
@@ -100,6 +101,7 @@ func (s *Service) Run(ctx context.Context) error {
 				select {
 				case j := <-queue:
 					s.decide(ctx, j)
+					j.tx.Unqueued() // devices take their time
 				case <-ctx.Done():
 					s.turnAway(queue)
 					return
@@ -115,7 +117,7 @@ func (s *Service) turnAway(queue chan job) {
 	for {
 		select {
 		case j := <-queue:
-			j.req.Refuse(503, "")
+			j.req.Refuse(503, "", "Retry-After", retryAfter)
 		default:
 			return
 		}
@@ -131,10 +133,14 @@ func (s *Service) Serve(tx *sip.ServerTx, from Sender) {
 	}
 	key := from.User + "\x00" + req.Message().Recipient.User
 	queue := s.queues[maphash.String(s.seed, key)%uint64(len(s.queues))]
+	tx.Queued()
 	select {
-	case queue <- job{req, from}:
+	case queue <- job{tx, req, from}:
 	default:
-		s.log.Warn("refused: too many requests wait for a decision", "call_id", message.CallID(req.Message()))
-		req.Refuse(503, "")
+		s.log.Info("refused: too many requests wait for a decision", "call_id", message.CallID(req.Message()))
+		req.Refuse(503, "", "Retry-After", retryAfter)
 	}
 }
+
+// retryAfter is in seconds, of what is refused for want of time.
+const retryAfter = "5"

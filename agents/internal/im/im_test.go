@@ -3,6 +3,7 @@ package im
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"presfed/agents/internal/dialog"
 	"presfed/agents/internal/message"
@@ -213,6 +214,48 @@ func TestMessagesKeepTheirOrder(t *testing.T) {
 	}
 	for _, heard := range answered {
 		status(t, heard, 200)
+	}
+}
+
+// What waits for a decision waits for us, and is known as load; what waits for a device
+// does not. Where too many wait, it is said when to come again.
+func TestWhatWaitsForADecision(t *testing.T) {
+	b := newBed(t, partitioned())
+	s := b.servers["b"]
+	for range cap(b.asked) {
+		b.asked <- "" // policy takes its time
+	}
+	alice, pc := b.device("alice@example.com", "alice-pc", "a"), b.device("bob@example.com", "bob-pc", "b")
+	queued := func(when string, want int) {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); s.endpoint.Load().Queued != want; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s there are %d, want %d", when, s.endpoint.Load().Queued, want)
+			}
+		}
+	}
+	var heard []chan *message.Response
+	for range 3 {
+		heard = append(heard, alice.send(alice.request("MESSAGE", "alice@example.com", "bob@example.com")))
+	}
+	queued("before the decision", 3)
+	for range cap(b.asked) + 3 {
+		recv(t, b.asked)
+	}
+	var rings []*sip.ServerTx
+	for range heard {
+		rings = append(rings, recv(t, pc.requests))
+	}
+	queued("after it", 0)
+	for i := range heard {
+		pc.answer(rings[i], 200)
+		status(t, heard[i], 200)
+	}
+
+	b.servers["a"].im.queues = []chan job{make(chan job)} // nobody reads it
+	res := status(t, alice.send(alice.request("MESSAGE", "alice@example.com", "bob@example.com")), 503)
+	if message.RetryAfter(res) == 0 {
+		t.Errorf("%s", message.Bytes(res))
 	}
 }
 

@@ -14,7 +14,7 @@ func (s *Service) Pass(tx *sip.ServerTx, from Sender, t routing.Target) {
 	}
 	targets, err := s.targets(r.Message(), Where{Targets: []routing.Target{t}}, from)
 	if err != nil {
-		s.refuse(job{r, from}, err)
+		s.refuse(job{tx, r, from}, err)
 		return
 	}
 	r.Forward(targets...)

@@ -37,9 +37,10 @@ type Endpoint struct {
 	pool      pool
 	clients   table[*ClientTx]
 	servers   table[*served]
-	answered  late // servers that wait for retransmissions only (Timer J)
-	heard     late // clients that do (Timer K)
-	pressure  pressure
+	answered  late         // servers that wait for retransmissions only (Timer J)
+	heard     late         // clients that do (Timer K)
+	pressure  pressure     // of what waits for the disk
+	passing   pressure     // of what does not
 	refused   atomic.Int64 // by turnAway
 	records   atomic.Uint64
 	flows     atomic.Uint64

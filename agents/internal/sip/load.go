@@ -14,7 +14,7 @@ func (e *Endpoint) Load() Load {
 		Connections:        e.pool.size(),
 		ClientTransactions: int(e.clients.count.Load()),
 		ServerTransactions: int(e.servers.count.Load()),
-		Queued:             int(e.pressure.waiting.Load()),
+		Queued:             int(e.pressure.waiting.Load() + e.passing.waiting.Load()),
 		Refused:            int(e.refused.Load()),
 	}
 }

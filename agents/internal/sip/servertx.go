@@ -114,15 +114,22 @@ func (s *served) Queued() {
 	defer s.mu.Unlock()
 	if !s.ended && !s.queued && s.state < serverCompleted {
 		s.queued = true
-		s.endpoint.pressure.enter(s.endpoint.clock.Now())
+		s.endpoint.pressureOf(s.method).enter(s.endpoint.clock.Now())
 	}
+}
+
+// Unqueued says that it waits for somebody else from now on.
+func (s *served) Unqueued() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unqueue()
 }
 
 // unqueue is Queued's end. s.mu is held.
 func (s *served) unqueue() {
 	if s.queued {
 		s.queued = false
-		s.endpoint.pressure.leave(s.endpoint.clock.Now())
+		s.endpoint.pressureOf(s.method).leave(s.endpoint.clock.Now())
 	}
 }
 

@@ -19,7 +19,9 @@ import (
 // ACK and CANCEL end work and always pass, as does what came before: its answer is
 // due anyhow.
 func (e *Endpoint) turnAway(raw []byte, l link) bool {
-	at, stuck := e.pressure.level(e.clock.Now, e.cfg.Limits.Delay)
+	storage, stuck := e.pressure.level(e.clock.Now, e.cfg.Limits.Delay)
+	passing, _ := e.passing.level(e.clock.Now, e.cfg.Limits.Delay)
+	at := max(storage, passing)
 	crowded := e.servers.count.Load() >= int64(e.cfg.Limits.Transactions)
 	if at == calm && !crowded {
 		return false
@@ -29,9 +31,12 @@ func (e *Endpoint) turnAway(raw []byte, l link) bool {
 		return false
 	}
 	src := l.source()
+	if stuck && !storing(h.method) { // it is the disk, which they need not
+		at = passing
+	}
 	switch {
 	case crowded:
-	case stuck && !storing(h.method): // it is the disk, which they need not
+	case at == calm:
 		return false
 	case begun(h.method) && tagged(h.to):
 		if at < flooded {
@@ -65,6 +70,14 @@ func (e *Endpoint) turnAway(raw []byte, l link) bool {
 // storing says that a method's answer waits for the disk of whoever serves the user.
 func storing(method string) bool {
 	return method == message.REGISTER || method == message.PUBLISH || method == message.SUBSCRIBE
+}
+
+// pressureOf is where requests of a method are counted.
+func (e *Endpoint) pressureOf(method string) *pressure {
+	if storing(method) {
+		return &e.pressure
+	}
+	return &e.passing
 }
 
 // begun says that a method with a To tag goes on with what is there; the others

@@ -203,3 +203,43 @@ func TestWhoIsRefusedFirst(t *testing.T) {
 	io.WriteString(c, wireRequest("PUBLISH", "z9hG4bK4", "Content-Length: 0\r\n"))
 	answer(recv(t, held), 200)
 }
+
+// What only passes waits apart from what is for the disk: a disk that stands still is no
+// reason to refuse it, but that it comes faster than it goes on is.
+func TestWhatPassesIsRefusedForItself(t *testing.T) {
+	server := start(t, &handler{request: func(tx *ServerTx) { answer(tx, 200) }}, nil)
+	c := raw(t, server, "udp")
+	ask := func(method string) string {
+		t.Helper()
+		io.WriteString(c, wireRequest(method, NewBranch(), "Content-Length: 0\r\n"))
+		buf := make([]byte, 4096)
+		n, err := c.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(buf[len("SIP/2.0 "):min(n, len("SIP/2.0 200"))])
+	}
+	load := func(p *pressure, waiting int64, answered time.Time) {
+		p.mu.Lock()
+		p.rate, p.since, p.answered = 10, answered, answered
+		p.mu.Unlock()
+		p.over.Store(true)
+		p.waiting.Add(waiting)
+	}
+	want := func(when, publish, page string) {
+		t.Helper()
+		if a, b := ask("PUBLISH"), ask("MESSAGE"); a != publish || b != page {
+			t.Errorf("%s: PUBLISH %s, MESSAGE %s; want %s and %s", when, a, b, publish, page)
+		}
+	}
+	now := time.Now()
+	want("calm", "200", "200")
+	load(&server.pressure, 50, now.Add(-time.Minute))
+	want("the disk stands still", "503", "200")
+	load(&server.passing, 50, now.Add(time.Hour))
+	want("decisions take too long as well", "503", "503")
+	server.pressure.waiting.Add(-50)
+	want("they alone", "503", "503")
+	server.passing.waiting.Add(-50)
+	want("calm again", "200", "200")
+}
