@@ -7,6 +7,7 @@ import (
 	"presfed/agents/internal/im"
 	"presfed/agents/internal/locate"
 	"presfed/agents/internal/message"
+	"presfed/agents/internal/sip"
 	"presfed/db"
 	"presfed/routing"
 )
@@ -86,4 +87,39 @@ func (s *Server) showsShare(ctx context.Context, peer, aor, host string, port in
 		why = targets[0].Why
 	}
 	return why, err
+}
+
+// screen is what a response may say of who answers: of whom a server asserts, the
+// first user who is placed there.
+func (s *Server) screen(res *message.Response, by sip.Target, byDevice, toClient bool) {
+	im.Screen(res, byDevice, toClient)
+	asserted := message.Values(res, "P-Asserted-Identity")
+	if len(asserted) == 0 {
+		return
+	}
+	message.Remove(res, "P-Asserted-Identity")
+	from := sip.Source{Transport: by.Transport, Remote: by.Addr}
+	if by.ServerName != "" {
+		from.Identities = []string{by.ServerName}
+	}
+	ctx := context.Background()
+	peer, err := s.peer(ctx, from)
+	if err != nil || peer == "" {
+		return
+	}
+	for _, value := range asserted {
+		id, err := message.ParseAddress(value)
+		if err != nil {
+			continue
+		}
+		aor, err := db.ParseAOR(message.AOR(id.URI), s.domain.Name)
+		if err != nil {
+			continue
+		}
+		if place, err := s.locate.Place(ctx, aor); err == nil && (place.Serves(peer) || place.Root == peer) {
+			message.Add(res, "P-Asserted-Identity", value)
+			return
+		}
+		s.log.Warn("a peer asserted somebody else's user in a response", "peer", peer, "aor", aor, "call_id", message.CallID(res))
+	}
 }

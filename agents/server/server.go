@@ -226,7 +226,7 @@ func New(ctx context.Context, cfg Config) (s *Server, err error) {
 		return s, err
 	}
 	if s.proxy, err = proxy.New(proxy.Config{
-		Endpoint: s.endpoint, Resolve: s.hops, Own: s.own, RecordRoute: s.recordRoute, Live: s.live, Screen: im.Screen, Realm: s.domain.Realm, Key: key, Invites: cfg.Limits.Invites,
+		Endpoint: s.endpoint, Resolve: s.hops, Own: s.own, RecordRoute: s.recordRoute, Live: s.live, Screen: s.screen, Realm: s.domain.Realm, Key: key, Invites: cfg.Limits.Invites,
 		Clock: cfg.Clock, Log: s.log,
 	}); err != nil {
 		return s, err

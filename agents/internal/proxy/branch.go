@@ -14,6 +14,7 @@ type branch struct {
 	target   Target
 	user     userHash         // whose device it leads to; zero: a server
 	copy     *message.Request // without Via and Record-Route, for each attempt anew
+	hop      sip.Target       // of the attempt
 	hops     []sip.Target     // still to be tried
 	resolved bool             // the resolver has been asked
 	tx       *sip.ClientTx
@@ -68,7 +69,7 @@ func (b *branch) send(hop sip.Target) {
 	if MakesDialog(string(req.Method)) {
 		r.recordRoute(req, hop, b.user)
 	}
-	b.taken = false
+	b.hop, b.taken = hop, false
 	// An attempt that has ended is silent, but for 2xx: hear never mixes two up.
 	b.tx = p.cfg.Endpoint.Send(req, hop, func(res *message.Response, err error) {
 		r.do(func() { b.hear(res, err) })
@@ -191,7 +192,7 @@ func (b *branch) takes(res *message.Response) bool {
 		return false
 	}
 	if screen := b.request.proxy.cfg.Screen; screen != nil {
-		screen(res, b.user != (userHash{}), b.request.origin.Peer == "")
+		screen(res, b.hop, b.user != (userHash{}), b.request.origin.Peer == "")
 	}
 	return true
 }

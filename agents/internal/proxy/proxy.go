@@ -42,9 +42,9 @@ type Config struct {
 	// nothing to be done. "": every challenge is passed on.
 	Realm string
 	// Screen has the last word on a response's fields before it goes upstream:
-	// byDevice, it is a client's device that answered; toClient, a client is told.
-	// nil: they stay as they are.
-	Screen func(res *message.Response, byDevice, toClient bool)
+	// by is where the request went; byDevice, it is a client's device that answered;
+	// toClient, a client is told. nil: they stay as they are.
+	Screen func(res *message.Response, by sip.Target, byDevice, toClient bool)
 	// Key seals what our Record-Route says. Kept over a restart, it lets the
 	// dialogs of before go on. nil: a random one.
 	Key []byte

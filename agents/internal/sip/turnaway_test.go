@@ -29,6 +29,7 @@ func FuzzSkim(f *testing.F) {
 	} {
 		f.Add([]byte(raw))
 	}
+	f.Add([]byte("A \r\nv:SIP/2.0/U a;branch=x\r\nf:\r\nt:\r\ni:\r\nCSeq:\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		h, ok := skim(raw)
 		if !ok {
@@ -38,6 +39,9 @@ func FuzzSkim(f *testing.F) {
 		answered := h.refusal(src.Remote, 7, DefaultLimits)
 		if bytes.ContainsRune(answered, 0) || bytes.Count(answered, []byte("\n")) != bytes.Count(answered, []byte("\r\n")) {
 			t.Fatalf("bytes on the loose in %q", answered)
+		}
+		if len(answered) > 5*len(raw) {
+			t.Fatalf("%d bytes are answered with %d: %q", len(raw), len(answered), raw)
 		}
 		m, err := message.Parse(raw, message.DefaultLimits)
 		req, isRequest := m.(*message.Request)
