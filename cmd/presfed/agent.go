@@ -86,7 +86,7 @@ basic=closed for all of them closed.`,
 	f.StringVar(&opts.xcap, "xcap", "", "XCAP root of the user's server, a `URL`, for allow, block, polite-block and confirm by her own credentials (RFC 4825)")
 	f.StringVar(&opts.save, "save", "", "`folder` for messages of sessions that are larger than 1 MiB (default: they are only counted)")
 	f.StringVar(&opts.acceptFiles, "accept-files", "", "`folder` for files that are offered (RFC 5547); they are taken at once (default: none is taken)")
-	f.StringVar(&opts.maxFile, "max-file", "1GiB", "largest `size` of a file that is taken, as 10MB or 1GiB")
+	f.StringVar(&opts.maxFile, "max-file", "1GiB", "largest `size` of a file that is taken, or of a message that is saved, as 10MB or 1GiB")
 	f.BoolVar(&opts.stay, "stay", false, "go on after the end of the input, until interrupted")
 	f.StringVar(&opts.control, "control", "", "`socket` by which others see and steer the device")
 	f.StringVar(&opts.logLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"strings"
@@ -18,6 +19,7 @@ func TestLimitsDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	flags := newServerCmd(&console{out: io.Discard, talk: io.Discard}, "", nil).Flags()
+	device := newAgentCmd(&console{out: io.Discard, talk: io.Discard}, nil).Flags()
 	named := map[string]bool{}
 	for line := range strings.Lines(string(text)) {
 		cells := strings.Split(line, "|")
@@ -26,7 +28,7 @@ func TestLimitsDocument(t *testing.T) {
 		}
 		name := strings.Trim(strings.TrimSpace(cells[3]), "`-")
 		named[name] = true
-		f := flags.Lookup(name)
+		f := cmp.Or(flags.Lookup(name), device.Lookup(name))
 		if f == nil {
 			t.Errorf("no flag --%s", name)
 			continue

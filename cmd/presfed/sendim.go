@@ -52,7 +52,9 @@ answer may take. What comes back when all of it has arrived and is on the disk
 there, is exit code 0; a refusal is 3, a connection that is lost 4.
 
 With -i the session stays: each line of standard input is a message, what comes
-is printed, and /bye, the end of the input or an interrupt ends it.`,
+is printed, and /bye, the end of the input or an interrupt ends it. That the other
+end composes a message is printed (RFC 3994); that you do is not told: a line is
+seen only when it is complete. An agent has the command composing for that.`,
 		Example: "  presfed send-im bob 'Are you there?' --user alice@example.com --server tcp:127.0.0.1:5060",
 		Args:    takes("USER", "[TEXT...]"),
 		RunE: func(cmd *cobra.Command, args []string) error {

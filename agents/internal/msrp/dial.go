@@ -29,6 +29,10 @@ func (e *Endpoint) connect(ctx context.Context, hop URI) (*conn, error) {
 	e.mu.Lock()
 	d := e.dialled[key]
 	mine := d == nil
+	if mine && len(e.dialled) >= e.cfg.Limits.Connections {
+		e.mu.Unlock()
+		return nil, fmt.Errorf("%w: %d connections made or on their way", ErrLimit, len(e.dialled))
+	}
 	if mine {
 		d = &dial{done: make(chan struct{})}
 		e.dialled[key] = d

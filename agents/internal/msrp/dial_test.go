@@ -39,3 +39,15 @@ func TestWhereNoPeerIs(t *testing.T) {
 		t.Error("a path as long as one likes")
 	}
 }
+
+// Connections that hang count too, however soon their sessions end.
+func TestDialsAreBounded(t *testing.T) {
+	e := startEndpoint(t, Config{Limits: Limits{Connections: 1}})
+	e.mu.Lock()
+	e.dialled["somewhere"] = &dial{done: make(chan struct{})}
+	e.mu.Unlock()
+	s := newSession(t, e, SessionConfig{})
+	if err := s.Start(testContext(t), describe(t, peerURI), Active); !errors.Is(err, ErrLimit) {
+		t.Errorf("Start: %v", err)
+	}
+}
