@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -136,8 +138,17 @@ func TestFilesThatAreNotTaken(t *testing.T) {
 		}
 	}
 	alice := newDevice(t, "alice", "tcp:127.0.0.1:9", nil)
-	if err := alice.SendFile(timeout(t), "bob", filepath.Dir(path), client.FileOptions{}); err == nil {
-		t.Error("a folder is sent")
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Dir(path), pipe} {
+		sent := make(chan error, 1)
+		go func() { sent <- alice.SendFile(timeout(t), "bob", path, client.FileOptions{}) }()
+		var wrong *fs.PathError
+		if err := within(t, sent, "the end"); !errors.As(err, &wrong) {
+			t.Errorf("%s is sent: %v", path, err)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"presfed/agents/internal/file"
@@ -33,7 +34,7 @@ type FileOptions struct {
 // ErrNoFiles, ErrDeclined, ErrTooLarge, ErrType, ErrLost, ErrLate, or what is
 // wrong with the file (*fs.PathError).
 func (c *Client) SendFile(ctx context.Context, target, path string, o FileOptions) error {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // of a pipe, nobody is waited for
 	if err != nil {
 		return err
 	}
