@@ -34,6 +34,8 @@ func (n *Notifier) answered(s *Subscription, o Outcome, final bool) {
 		s.failures = 0
 		s.dirty = s.dirty || s.more
 		n.pump(s)
+	case final && s.failures >= lastTries: // it is over, and has been told as well as could be
+		n.drop(s, s.reason)
 	case o.RetryAfter > 0 || o.Status >= 500 && o.Status < 600:
 		// The subscription stays (RFC 5057); what did not arrive is told later.
 		n.tryAgain(s, max(o.RetryAfter, n.cfg.Retry<<min(s.failures, 6)))
@@ -50,6 +52,10 @@ func (n *Notifier) answered(s *Subscription, o Outcome, final bool) {
 // lossesInARow is how often a NOTIFY goes out again that had no answer though others
 // on its link had.
 const lossesInARow = 2
+
+// lastTries is how often the NOTIFY that ends a subscription goes out again where its
+// answers say that it may pass later.
+const lastTries = 5
 
 // ends says whether a response to NOTIFY ends the subscription: the codes of RFC
 // 6665 section 4.2.2, and 408, which stands for no response at all (RFC 3261

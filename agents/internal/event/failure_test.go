@@ -70,6 +70,48 @@ func TestWhatAnAnswerToNotifyDoes(t *testing.T) {
 	}
 }
 
+// Who cannot be told that a subscription is over is told again for a while, and no longer:
+// nothing of it is left then.
+func TestTheLastNotifyIsNotToldForEver(t *testing.T) {
+	s := newServer(t, nil)
+	bob := newUA(t, loopback, nil)
+	bob.call(s.addr(), bob.subscribe("a", 1)...)
+	bob.notify()
+	s.settled()
+	s.judge("sip:bob@example.com", Decision{})
+	s.n.Redecide(alice)
+	for pause := 5 * time.Second; ; pause *= 2 {
+		tx := bob.next()
+		if state := message.Get(tx.Request(), "Subscription-State"); state != "terminated;reason=rejected" {
+			t.Fatal(state)
+		}
+		answer(tx, 500)
+		gone := false
+		waitFor(t, func() bool {
+			again := false
+			s.inLane(func() {
+				subs := s.n.Subscriptions(alice)
+				gone = len(subs) == 0
+				again = !gone && subs[0].again != nil
+			})
+			return gone || again
+		})
+		if gone {
+			if pause != 160*time.Second {
+				t.Errorf("given up before it was told again after %s", pause)
+			}
+			break
+		}
+		if pause > time.Hour {
+			t.Fatal("told for ever")
+		}
+		s.clock.Advance(min(pause, 320*time.Second))
+	}
+	if n := s.n.Count(); n != 0 {
+		t.Errorf("%d are left", n)
+	}
+}
+
 func (s *server) inLane(f func()) {
 	done := make(chan struct{})
 	s.lanes.Do(alice, func() { defer close(done); f() })
