@@ -44,6 +44,7 @@ func (s *Server) asserted(ctx context.Context, req *message.Request, peer string
 // for the user at about; "" where it is not.
 //
 //   - The user is placed at the peer, which has authenticated that user.
+//   - The peer is that user's root, and tells of her by NOTIFY.
 //   - The peer is the root of about, and this server serves her too: the root
 //     passes on what anybody in the domain sends to her (4.2.1.4 F3).
 //   - The user is the presentity of an own share that the peer may ask for: it
@@ -57,6 +58,8 @@ func (s *Server) speaksFor(ctx context.Context, peer, user, method string, about
 		return "placed there", nil
 	case place.Nowhere():
 		return "", nil // no server can have authenticated that user
+	case method == message.NOTIFY && place.Model == routing.Hierarchical && place.Root == peer:
+		return "its root, which shows " + user, nil
 	}
 	aboutAOR, err := db.ParseAOR(message.Unescape(about.User)+"@"+s.domain.Name, s.domain.Name)
 	if err != nil {

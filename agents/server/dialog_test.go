@@ -215,3 +215,21 @@ func TestWhomAPeerAssertsInADialog(t *testing.T) {
 		t.Errorf("asserting her who has moved: %d", status)
 	}
 }
+
+// TestARootSaysWhomItShows: the root of a user tells her watchers of her, also where it
+// is none of the servers that she is placed at.
+func TestARootSaysWhomItShows(t *testing.T) {
+	b := federatedWith(t, believing)
+	if err := b.directory.Assign(t.Context(), "alice@example.com", hierarchy("server-a", "server-b")); err != nil {
+		t.Fatal(err)
+	}
+	bob := b.phone("bob", "b", "TCP")
+	status := 0
+	for ctx := timeout(t); status != 200 && ctx.Err() == nil; { // until the servers have heard of it
+		status = next(t, bob.ask(bob.request("SUBSCRIBE", "alice", "Event", "presence", "Expires", "0"))).StatusCode
+	}
+	notify := bob.take("NOTIFY", 200)
+	if got := message.Get(notify, "P-Asserted-Identity"); got != "<sip:alice@example.com>" {
+		t.Errorf("the NOTIFY is from %q", got)
+	}
+}
