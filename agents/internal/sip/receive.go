@@ -156,15 +156,15 @@ func stamp(via *message.Via, src Source) (changed bool) {
 }
 
 // peekResponse reads what matches a response to its transaction without
-// building the message: status, branch of the first Via, CSeq method. Folded lines
-// are not seen.
+// building the message: status, branch of the first Via, CSeq method. What is not
+// written as we write it, or folded, is left to the parser.
 func peekResponse(raw []byte) (status int, branch, method string, ok bool) {
 	const version = "SIP/2.0 "
-	if len(raw) < len(version)+3 || !strings.EqualFold(string(raw[:len(version)]), version) {
+	if len(raw) < len(version)+4 || !strings.EqualFold(string(raw[:len(version)]), version) || raw[11] != ' ' && raw[11] != '\r' {
 		return 0, "", "", false
 	}
-	status, err := strconv.Atoi(string(raw[8:11]))
-	if err != nil {
+	n, err := strconv.ParseUint(string(raw[8:11]), 10, 16)
+	if status = int(n); err != nil || status < 100 || status > 699 {
 		return 0, "", "", false
 	}
 	for line := range bytes.SplitSeq(raw, []byte("\r\n")) {
@@ -173,18 +173,20 @@ func peekResponse(raw []byte) (status int, branch, method string, ok bool) {
 		case len(line) == 0:
 			return 0, "", "", false
 		case branch == "" && named(name, "Via", "v"):
-			if _, found, ok := bytes.Cut(value, []byte(";branch=")); ok {
-				if end := bytes.IndexAny(found, ";, \t"); end >= 0 {
-					found = found[:end]
-				}
-				branch = string(found)
+			hop, found, _ := bytes.Cut(value, []byte(";branch="))
+			if end := bytes.IndexAny(found, ";, \t"); end >= 0 {
+				found = found[:end]
 			}
-			if branch == "" {
+			if branch = string(found); !strings.HasPrefix(branch, cookie) || bytes.ContainsAny(hop, ";,\"") {
 				return 0, "", "", false
 			}
 		case named(name, "CSeq", "CSeq"):
-			value = bytes.TrimRight(value, " \t")
-			method = string(value[bytes.LastIndexAny(value, " \t")+1:])
+			value = bytes.TrimSpace(value)
+			end := bytes.LastIndexAny(value, " \t")
+			if end < 0 {
+				return 0, "", "", false
+			}
+			method = string(value[end+1:])
 		}
 		if branch != "" && method != "" {
 			return status, branch, method, true
