@@ -136,8 +136,8 @@ const (
 
 var errUnreadable = errors.New("no SIP message")
 
-// readMessage reads a message from a stream (RFC 3261 section 18.3); an empty
-// line before one is a message of its own.
+// readMessage reads a message from a stream (RFC 3261 section 18.3); the empty lines
+// before one are a message of their own: nothing must come between the two of a ping.
 func readMessage(in *bufio.Reader) ([]byte, error) {
 	var raw []byte
 	length := 0
@@ -151,6 +151,9 @@ func readMessage(in *bufio.Reader) ([]byte, error) {
 			return nil, errUnreadable
 		}
 		if len(bytes.TrimSpace(line)) == 0 {
+			if len(raw) == len(line) {
+				return emptyLines(in, raw), nil
+			}
 			break
 		}
 		name, value, _ := bytes.Cut(line, []byte(":"))
@@ -164,4 +167,16 @@ func readMessage(in *bufio.Reader) ([]byte, error) {
 	raw = append(raw, make([]byte, length)...)
 	_, err := io.ReadFull(in, raw[head:])
 	return raw, err
+}
+
+// emptyLines adds those that have come with the first.
+func emptyLines(in *bufio.Reader, raw []byte) []byte {
+	for in.Buffered() >= 2 {
+		if next, _ := in.Peek(2); string(next) != "\r\n" {
+			break
+		}
+		raw = append(raw, '\r', '\n')
+		_, _ = in.Discard(2) // they are there
+	}
+	return raw
 }

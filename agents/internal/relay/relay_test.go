@@ -47,3 +47,14 @@ func TestReadMessageIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// A ping stays in one piece: with a message between its lines nobody answers it.
+func TestAPingIsOneMessage(t *testing.T) {
+	options := "OPTIONS sip:a SIP/2.0\r\nContent-Length: 2\r\n\r\nok"
+	in := bufio.NewReader(strings.NewReader("\r\n\r\n" + options + "\r\n" + options))
+	for _, want := range []string{"\r\n\r\n", options, "\r\n", options} {
+		if got, err := readMessage(in); err != nil || string(got) != want {
+			t.Errorf("%q, %v; want %q", got, err, want)
+		}
+	}
+}
