@@ -90,9 +90,14 @@ type lasting struct {
 // run runs a scenario.
 func (l *lasting) run(ctx context.Context, s scenario) (w *world, err error) {
 	if l.bed == nil {
-		if l.bed, err = newBed(ctx, l.program, l.variant); err != nil {
-			l.bed = nil
-			return &world{}, err
+		for try := 1; ; try++ { // somebody else may take a port that was free
+			if l.bed, err = newBed(ctx, l.program, l.variant); err == nil {
+				break
+			}
+			if try == 3 {
+				l.bed = nil
+				return &world{}, err
+			}
 		}
 	}
 	l.n++
