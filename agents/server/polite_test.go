@@ -3,12 +3,15 @@ package server_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"presfed/agents/internal/dialog"
 	"presfed/agents/internal/message"
+	"presfed/agents/internal/wire"
+	"presfed/agents/server"
 	"presfed/db"
 	"presfed/routing"
 )
@@ -161,7 +164,14 @@ func day(b *domain, at string, place routing.Place, there bool, list bool) *spy 
 	for _, method := range []string{message.MESSAGE, message.INVITE} {
 		s.asks(s.says(method, "alice"), false)
 	}
-	s.asks(s.request(message.OPTIONS, "alice"), false)
+	for _, method := range []string{message.OPTIONS, "REFER", "FOO"} {
+		s.asks(s.request(method, "alice"), false)
+	}
+	for hops := range 4 { // how far it is to whom who answers
+		req := s.says(message.MESSAGE, "alice")
+		message.Set(req, "Max-Forwards", fmt.Sprint(hops))
+		s.asks(req, false)
+	}
 	if there {
 		for i := range l.devices {
 			l.publishes(i, "", []string{"during", "second"}[i], "0")
@@ -204,9 +214,11 @@ func TestPoliteBlockingIsBeingOffline(t *testing.T) {
 		{peers("server-a", "server-b"), db.DistributedPolicy, "a", false},
 	} {
 		t.Run(strings.ReplaceAll(fmt.Sprint(tt.place, " ", tt.mode, " at ", tt.at, " list ", tt.list), " ", "-"), func(t *testing.T) {
-			spies := map[bool]*spy{}
+			spies, ways := map[bool]*spy{}, map[bool]*way{}
 			for _, there := range []bool{true, false} {
-				b := unionOf(t, tt.place)
+				w := &way{}
+				ways[there] = w
+				b := unionOf(t, tt.place, w.tapped)
 				for _, err := range []error{
 					b.directory.SetDomain(t.Context(), db.Domain{Name: "example.com", PolicyMode: tt.mode}),
 					b.directory.AddUser(t.Context(), db.User{AOR: "eve@example.com"}),
@@ -226,8 +238,34 @@ func TestPoliteBlockingIsBeingOffline(t *testing.T) {
 			offlineNotified, offlineAnswered := spies[false].plain()
 			same(t, "NOTIFY", blockedNotified, offlineNotified)
 			same(t, "answer", blockedAnswered, offlineAnswered)
+			same(t, "request on the way", ways[true].sorted(), ways[false].sorted())
 		})
 	}
+}
+
+// way is which servers a watcher's messages came to: an answer takes as long as that.
+type way struct {
+	mu   sync.Mutex
+	went []string
+}
+
+func (w *way) tapped(c *server.Config) {
+	name := c.Name
+	c.Tap = func(r wire.Record) {
+		method, _, _ := strings.Cut(string(r.Raw), " ")
+		if r.Direction != wire.In || method == "SIP/2.0" || method == message.ACK || method == message.SUBSCRIBE || !strings.Contains(string(r.Raw), "From: <sip:eve@") {
+			return
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.went = append(w.went, method+" to "+name)
+	}
+}
+
+func (w *way) sorted() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(slices.Values(w.went))
 }
 
 func same(t *testing.T, what string, blocked, offline []string) {

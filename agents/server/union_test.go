@@ -12,13 +12,16 @@ import (
 
 // unionOf is three servers, with ann on a, bob on b and cleo on c, and alice as
 // the place says. Everybody allows everybody.
-func unionOf(t *testing.T, place routing.Place) *domain {
+func unionOf(t *testing.T, place routing.Place, change ...func(*server.Config)) *domain {
 	t.Helper()
 	b := federatedWith(t, func(c *server.Config) {
 		believing(c)
 		c.WatchersEvery = time.Millisecond
 		c.FirstNotify, c.ShareGrace = 200*time.Millisecond, 200*time.Millisecond
 		c.Synchronised = false // so that no server is behind
+		for _, more := range change {
+			more(c)
+		}
 	})
 	must := func(err error) {
 		t.Helper()

@@ -18,19 +18,20 @@ func (s *Service) decide(ctx context.Context, j job) {
 		s.refuse(j, err)
 		return
 	}
+	absent := false
 	if asks(where) {
 		status, err := s.cfg.Policy(ctx, where.User, j.from.User)
 		if err != nil {
 			s.refuse(j, err)
 			return
 		}
-		if status != 0 {
+		if absent = status == 480; status != 0 && !absent {
 			s.log.Info("refused by policy", "call_id", message.CallID(req), "aor", where.User, "sender", j.from.User, "status", status)
 			j.req.Refuse(status, "")
 			return
 		}
 	}
-	targets, err := s.targets(req, where, j.from)
+	targets, err := s.targets(req, where, j.from, absent)
 	if err != nil {
 		s.refuse(j, err)
 		return
@@ -77,13 +78,18 @@ func asks(w Where) bool {
 	})
 }
 
-// targets turns routing's answer into branches, devices first.
-func (s *Service) targets(req *message.Request, w Where, from Sender) ([]proxy.Target, error) {
+// targets turns routing's answer into branches, devices first. One who is to look
+// absent is looked for as anybody is, so that the answer takes as long, and has no
+// device anywhere.
+func (s *Service) targets(req *message.Request, w Where, from Sender, absent bool) ([]proxy.Target, error) {
 	var devices, peers []proxy.Target
 	for _, t := range w.Targets {
 		switch t.Kind {
 		case routing.Devices:
 			for _, d := range s.cfg.Devices(w.User, string(req.Method), carriesIM(req)) {
+				if absent {
+					break
+				}
 				devices = append(devices, proxy.Target{
 					URI: d.Contact, Route: d.Path, Hop: d.Hop, User: w.User,
 					Edit: func(copy *message.Request) { s.Vouch(copy, from, false) },
@@ -94,6 +100,7 @@ func (s *Service) targets(req *message.Request, w Where, from Sender) ([]proxy.T
 			if err != nil {
 				return nil, err
 			}
+			target.Absent = absent
 			target.Edit = func(copy *message.Request) { s.Vouch(copy, from, true) }
 			peers = append(peers, target)
 		}

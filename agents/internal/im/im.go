@@ -23,7 +23,8 @@ type Config struct {
 	// Where finds the user that a request is for. A *routing.Refusal is answered
 	// with its status, a *message.Unavailable with 503, anything else with 500.
 	Where func(ctx context.Context, req *message.Request, from Sender) (Where, error)
-	// Policy says whether sender may talk to user: 0, or the status that refuses.
+	// Policy says whether sender may talk to user: 0, or the status that refuses; 480
+	// has her look like somebody who is not there.
 	Policy func(ctx context.Context, user, sender string) (status int, err error)
 	// Devices are the user's devices registered here that take the method, and
 	// for im those that can IM.

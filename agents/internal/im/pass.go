@@ -12,7 +12,7 @@ func (s *Service) Pass(tx *sip.ServerTx, from Sender, t routing.Target) {
 	if r == nil {
 		return
 	}
-	targets, err := s.targets(r.Message(), Where{Targets: []routing.Target{t}}, from)
+	targets, err := s.targets(r.Message(), Where{Targets: []routing.Target{t}}, from, false)
 	if err != nil {
 		s.refuse(job{tx, r, from}, err)
 		return

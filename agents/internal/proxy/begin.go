@@ -128,9 +128,6 @@ func (p *Proxy) check(req *message.Request, loop string) *message.Response {
 	if req.Recipient.Scheme != "sip" && req.Recipient.Scheme != "sips" {
 		return refuse(416)
 	}
-	if hops, ok := maxForwards(req); ok && hops == 0 {
-		return refuse(483)
-	}
 	if p.loops.seen(req, loop) {
 		return refuse(482)
 	}

@@ -124,6 +124,9 @@ func (b *branch) hear(res *message.Response, err error) {
 		b.try() // RFC 3263 section 4.3
 	case b.user == (userHash{}) && r.proxy.asksOurs(res):
 		b.finish(b.stranger())
+	case b.target.Absent && res.StatusCode == 483:
+		res.StatusCode, res.Reason = 480, message.Reason(480)
+		b.finish(res)
 	default:
 		b.finish(res)
 	}

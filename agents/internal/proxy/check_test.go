@@ -12,7 +12,13 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // TestRefused is RFC 3261 section 16.3.
 func TestRefused(t *testing.T) {
-	p := startRouter(t, func(r *Request) { r.Refuse(404, "") })
+	p := startRouter(t, func(r *Request) {
+		if r.Message().Recipient.User == "alice" {
+			r.Forward(Target{URI: message.URI{Scheme: "sip", Host: "127.0.0.1", Port: 1}})
+			return
+		}
+		r.Refuse(404, "")
+	})
 	alice := startNode(t)
 	for _, test := range []struct {
 		name   string
@@ -20,7 +26,8 @@ func TestRefused(t *testing.T) {
 		status int
 	}{
 		{"taken up", request(t, "INVITE", "sip:bob@example.com"), 404},
-		{"last hop", request(t, "INVITE", "sip:bob@example.com", "Max-Forwards: 0"), 483},
+		{"last hop", request(t, "INVITE", "sip:alice@example.com", "Max-Forwards: 0"), 483},
+		{"last hop, and nowhere to go", request(t, "INVITE", "sip:bob@example.com", "Max-Forwards: 0"), 404},
 		{"extension", request(t, "INVITE", "sip:bob@example.com", "Proxy-Require: foo, bar"), 420},
 		{"scheme", request(t, "INVITE", "tel:+358555"), 416},
 	} {

@@ -17,6 +17,9 @@ type Target struct {
 	// Hop is the connection or address to use, tried before anything is
 	// resolved; zero: what Route or URI resolve to.
 	Hop sip.Target
+	// Absent has a server answer as it would if the user had no device there: the
+	// request ends at it, and its 483 is a 480.
+	Absent bool
 	// User is the address of record whose device this is; "": it is a server.
 	User string
 	// Edit has the last word on the copy's fields, such as P-Asserted-Identity;
@@ -62,6 +65,9 @@ func (r *Request) start(targets []Target, keepRoutes bool) {
 	case len(targets) == 0:
 		r.upstream(message.NewResponse(r.tx.Request(), 480, "", sip.NewTag()))
 		return
+	case r.spent(): // section 16.3 step 3: not before it is known that there is anywhere to go
+		r.upstream(message.NewResponse(r.tx.Request(), 483, "", sip.NewTag()))
+		return
 	case breadths == nil:
 		r.upstream(message.NewResponse(r.tx.Request(), 440, "", sip.NewTag()))
 		return
@@ -89,6 +95,12 @@ func (r *Request) start(targets []Target, keepRoutes bool) {
 	}
 }
 
+// spent says that the request may go no further.
+func (r *Request) spent() bool {
+	hops, ok := maxForwards(r.msg)
+	return ok && hops == 0
+}
+
 // address is section 16.6 steps 2, 3, 5 and 6 on a copy. Record-Route and Via wait
 // until the hop is known.
 func (r *Request) address(req *message.Request, t Target, breadth int, keepRoutes bool) {
@@ -97,6 +109,9 @@ func (r *Request) address(req *message.Request, t Target, breadth int, keepRoute
 	hops, ok := maxForwards(req)
 	if !ok {
 		hops = 71 // step 3: the field is added with 70
+	}
+	if t.Absent {
+		hops = 1
 	}
 	message.Set(req, "Max-Forwards", strconv.Itoa(hops-1))
 	message.Set(req, "Max-Breadth", strconv.Itoa(breadth))
