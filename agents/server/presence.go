@@ -22,7 +22,7 @@ func (s *Server) startPresence(snapshot state.Snapshot) {
 	s.presence = presence.New(presence.Config{
 		Lanes: &s.lanes, Store: s.store, Policy: s.mayWatch, Clock: s.cfg.Clock, Log: s.log,
 		Others: s.others, Need: s.needShares, Wait: s.cfg.FirstNotify, Min: s.cfg.MinExpires, Mirror: true, Most: s.cfg.Limits.Publications,
-		Began: s.winfo.Began, Settled: s.winfo.Settled, Ended: s.winfo.Ended,
+		Keep: s.winfo.Keep, Began: s.winfo.Began, Settled: s.winfo.Settled, Ended: s.winfo.Ended,
 	})
 	s.notifier = event.NewNotifier(event.NotifierConfig{
 		Packages: []event.Package{s.presence.Package(), s.lists.Package(), s.winfo.Package()}, Lanes: &s.lanes, Store: s.store, Send: s.sendNotify,

@@ -37,11 +37,11 @@ func (n *Notifier) create(tx Transaction, s *Subscription, expires time.Duration
 	if err := n.add(s); err != nil {
 		return err
 	}
+	if err := n.keep(s); err != nil {
+		n.remove(s)
+		return err
+	}
 	if s.durable {
-		if err := Commit(n.cfg.Store, func(tx *state.Tx) error { return tx.PutSubscription(s.rec) }); err != nil {
-			n.remove(s)
-			return err
-		}
 		s.expiry = n.after(s, expires, n.expire)
 	} else { // RFC 6665 section 4.4.3: a fetch, over with its one NOTIFY
 		s.state, s.reason = StateTerminated, "timeout"
@@ -53,6 +53,27 @@ func (n *Notifier) create(tx Transaction, s *Subscription, expires time.Duration
 	}
 	n.pump(s)
 	return nil
+}
+
+// keep writes what is to be known of a new subscription after a restart.
+func (n *Notifier) keep(s *Subscription) error {
+	var also func(tx *state.Tx) error
+	if s.pkg.Keep != nil {
+		also = s.pkg.Keep(s)
+	}
+	if !s.durable && also == nil {
+		return nil
+	}
+	return Commit(n.cfg.Store, func(tx *state.Tx) error {
+		var err error
+		if s.durable {
+			err = tx.PutSubscription(s.rec)
+		}
+		if err == nil && also != nil {
+			err = also(tx)
+		}
+		return err
+	})
 }
 
 // hold has the first NOTIFY, also the first after a restart, wait as decided.

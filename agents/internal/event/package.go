@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"presfed/agents/internal/message"
+	"presfed/db/state"
 )
 
 // Package is an event package as a Notifier sees it. Its functions are called in
@@ -35,6 +36,9 @@ type Package struct {
 	// Same says that the watcher is shown what she was shown under another treatment:
 	// then a decision between the two is nothing to tell her. nil: it never is.
 	Same func(s *Subscription, before string) bool
+	// Keep is what the package has to write together with a new subscription, a fetch
+	// included, before that is answered; nil, or nil of it: nothing.
+	Keep func(s *Subscription) func(tx *state.Tx) error
 	// Began and Ended hear of every subscription, a fetch included, Ended with the
 	// reason, and Settled of each that a decision has brought to another state; nil:
 	// not wanted.

@@ -9,6 +9,7 @@ import (
 	"presfed/agents/internal/clock"
 	"presfed/agents/internal/event"
 	"presfed/agents/internal/message"
+	"presfed/db/state"
 	"presfed/pidf"
 )
 
@@ -66,7 +67,8 @@ type Config struct {
 	View int
 	// Waiting is how many requests may wait in one presentity's lane; zero: 1000.
 	Waiting int
-	// Began, Settled and Ended hear of subscriptions, in the lane; nil: not wanted.
+	// Keep, Began, Settled and Ended are an event.Package's; nil: not wanted.
+	Keep           func(s *event.Subscription) func(tx *state.Tx) error
 	Began, Settled func(s *event.Subscription)
 	Ended          func(s *event.Subscription, reason string)
 	Clock          clock.Clock  // nil: the system's
@@ -117,7 +119,7 @@ func (p *Presence) Package() event.Package {
 	return event.Package{
 		Name: Name, Types: []string{ContentType},
 		Min: p.cfg.SubscribeMin, Default: p.cfg.SubscribeDefault, Max: p.cfg.SubscribeMax,
-		Decide: p.decide, Body: p.body, Same: p.same, Began: p.began, Settled: p.cfg.Settled, Ended: p.ended,
+		Decide: p.decide, Body: p.body, Same: p.same, Keep: p.cfg.Keep, Began: p.began, Settled: p.cfg.Settled, Ended: p.ended,
 	}
 }
 

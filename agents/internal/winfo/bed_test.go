@@ -2,10 +2,12 @@ package winfo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +38,7 @@ type bed struct {
 	notifier *event.Notifier
 	winfo    *Winfo
 	stop     func()
+	full     atomic.Bool // nothing more can be written
 
 	mu      sync.Mutex
 	policy  map[string]event.Verdict // by watcher; Pending where nothing is said
@@ -69,14 +72,15 @@ func (b *bed) start(change func(*Config)) {
 	ran := make(chan error, 1)
 	go func() { ran <- store.Run(ctx) }()
 	b.lanes = &event.Lanes{}
-	cfg := Config{Package: "presence", Lanes: b.lanes, Store: store, Clock: b.clock, Policy: func(_, watcher string) (event.Verdict, error) {
+	kept := filling{store, &b.full}
+	cfg := Config{Package: "presence", Lanes: b.lanes, Store: kept, Clock: b.clock, Policy: func(_, watcher string) (event.Verdict, error) {
 		return b.verdict(watcher), nil
 	}}
 	if change != nil {
 		change(&cfg)
 	}
 	b.winfo = New(cfg)
-	b.notifier = event.NewNotifier(event.NotifierConfig{Lanes: b.lanes, Store: store, Clock: b.clock, Send: b.send, Packages: []event.Package{
+	b.notifier = event.NewNotifier(event.NotifierConfig{Lanes: b.lanes, Store: kept, Clock: b.clock, Send: b.send, Packages: []event.Package{
 		{
 			Name: "presence", Types: []string{"text/plain"},
 			Decide: func(s *event.Subscription) (event.Decision, error) {
@@ -85,7 +89,7 @@ func (b *bed) start(change func(*Config)) {
 			Body: func(*event.Subscription, bool, uint64) (event.Body, error) {
 				return event.Body{Bytes: []byte("x")}, nil
 			},
-			Began: b.winfo.Began, Settled: b.winfo.Settled, Ended: b.winfo.Ended,
+			Keep: b.winfo.Keep, Began: b.winfo.Began, Settled: b.winfo.Settled, Ended: b.winfo.Ended,
 		},
 		b.winfo.Package(),
 	}})
@@ -110,6 +114,20 @@ func (b *bed) start(change func(*Config)) {
 			b.t.Error(err)
 		}
 	}
+}
+
+// filling is a store whose disk may be full.
+type filling struct {
+	event.Store
+	full *atomic.Bool
+}
+
+func (f filling) Commit(do func(tx *state.Tx) error, done func(error)) {
+	if f.full.Load() {
+		done(errors.New("no space left"))
+		return
+	}
+	f.Store.Commit(do, done)
 }
 
 func (b *bed) verdict(watcher string) event.Verdict {

@@ -10,10 +10,19 @@ import (
 
 // remote is what another server tells of those who watch a presentity there.
 type remote struct {
-	end   func()
-	heard bool            // it has said something, or will not
-	rows  map[string]*row // by id
+	server  string
+	end     func()
+	again   event.Alarm     // until it is asked again, which refused
+	refused int             // times in a row
+	heard   bool            // it has said something, or will not
+	rows    map[string]*row // by the id that it gave
 }
+
+// mostRemote bounds the watchers that another server can tell of one presentity.
+const mostRemote = 10_000
+
+// lastPause bounds how long a server that refuses is not asked.
+const lastPause = 5 * time.Minute
 
 // began and ended keep who is told of all watchers: as long as somebody is, the
 // other servers are asked for theirs.
@@ -42,7 +51,9 @@ func (w *Winfo) gather(l *list) {
 	}
 	for server, r := range l.remotes {
 		if !slices.Contains(servers, server) {
-			w.lose(l, server, r)
+			delete(l.remotes, server)
+			w.lose(l, r)
+			r.again.Stop()
 			r.end()
 		}
 	}
@@ -50,14 +61,18 @@ func (w *Winfo) gather(l *list) {
 		if l.remotes[server] != nil {
 			continue
 		}
-		r := &remote{rows: map[string]*row{}}
+		r := &remote{server: server, rows: map[string]*row{}}
 		l.remotes[server] = r
-		r.end = w.cfg.Subscribe(l.aor, server, func(u event.Update) {
-			if l.remotes[server] == r {
-				w.heard(l, server, r, u)
-			}
-		})
+		w.ask(l, r)
 	}
+}
+
+func (w *Winfo) ask(l *list, r *remote) {
+	r.end = w.cfg.Subscribe(l.aor, r.server, func(u event.Update) {
+		if l.remotes[r.server] == r {
+			w.heard(l, r, u)
+		}
+	})
 }
 
 func (w *Winfo) others(presentity string) []string {
@@ -68,23 +83,27 @@ func (w *Winfo) others(presentity string) []string {
 }
 
 // lose forgets what a server told.
-func (w *Winfo) lose(l *list, server string, r *remote) {
-	delete(l.remotes, server)
+func (w *Winfo) lose(l *list, r *remote) {
 	for _, gone := range r.rows {
 		w.over(l, gone, watcherinfo.Deactivated)
 	}
+	r.rows = map[string]*row{}
 }
 
 // heard takes in what a server tells. While it cannot be reached, what it told last
-// stands.
-func (w *Winfo) heard(l *list, server string, r *remote, u event.Update) {
+// stands. One that refuses may only be behind the directory.
+func (w *Winfo) heard(l *list, r *remote, u event.Update) {
 	r.heard = r.heard || u.Notified || u.Over || u.Err != nil || u.Status != 0
 	if d, ok := u.Value.(*watcherinfo.Document); ok {
 		w.merge(l, r, *d)
 	}
-	if u.Over {
-		w.lose(l, server, r)
-		w.tidy(l)
+	switch {
+	case u.Over:
+		w.lose(l, r)
+		r.again.Set(w.cfg.Clock, w.cfg.Lanes, l.aor, min(w.cfg.Again<<min(r.refused, 16), lastPause), func() { w.ask(l, r) })
+		r.refused++
+	case u.Notified:
+		r.refused = 0
 	}
 	if !slices.ContainsFunc(w.others(l.aor), func(s string) bool { return l.remotes[s] != nil && !l.remotes[s].heard }) {
 		w.notifier.Changed(l.aor, w.Name(), func(s *event.Subscription) bool { // who waits for that
@@ -101,7 +120,11 @@ func (w *Winfo) merge(l *list, r *remote, d watcherinfo.Document) {
 	for _, told := range d.Lists {
 		for _, in := range told.Watchers {
 			still[in.ID] = true
-			was, next := r.rows[in.ID], rowFrom(in, now)
+			was, next := r.rows[in.ID], rowFrom(r.server, in, now)
+			if was == nil && len(r.rows) == mostRemote {
+				w.cfg.Log.Warn("a server tells of more watchers than are kept", "presentity", l.aor, "server", r.server, "most", mostRemote)
+				return
+			}
 			r.rows[in.ID] = next
 			switch {
 			case in.Status == watcherinfo.Terminated:
@@ -120,9 +143,9 @@ func (w *Winfo) merge(l *list, r *remote, d watcherinfo.Document) {
 	}
 }
 
-// rowFrom is a row that another server tells.
-func rowFrom(in watcherinfo.Watcher, now time.Time) *row {
-	r := &row{id: in.ID, watcher: in.URI, name: short(in.Name), status: in.Status, event: in.Event, remote: true}
+// rowFrom is a row that another server tells, whose ids are its own.
+func rowFrom(server string, in watcherinfo.Watcher, now time.Time) *row {
+	r := &row{id: idOf(server + "\x00" + in.ID), watcher: in.URI, name: short(in.Name), status: in.Status, event: in.Event, remote: true}
 	if in.Subscribed != nil {
 		r.since = now.Add(-time.Duration(min(*in.Subscribed, 1<<31)) * time.Second)
 	}

@@ -10,6 +10,18 @@ import (
 // begins and ends within a moment, such as the fetch of one who may watch, is no
 // news (RFC 3857 section 4.7.2).
 
+// Keep has one who asks, and whom nobody has decided on, written down together with
+// her subscription.
+func (w *Winfo) Keep(s *event.Subscription) func(tx *state.Tx) error {
+	if !w.cfg.Counts(s) || !s.Undecided() {
+		return nil
+	}
+	r := rowOf(s)
+	r.until = w.cfg.Clock.Now().Add(w.cfg.GiveUp)
+	asking := r.asking(s.Resource())
+	return func(tx *state.Tx) error { return tx.PutAsking(asking) }
+}
+
 // Began hears of a subscription that is made, or was restored.
 func (w *Winfo) Began(s *event.Subscription) {
 	fetch := s.State() == event.StateTerminated
@@ -17,6 +29,9 @@ func (w *Winfo) Began(s *event.Subscription) {
 		return
 	}
 	l, r := w.of(s.Resource()), rowOf(s)
+	if fetch && l.undecided(r.watcher) { // she asks by another one still
+		return
+	}
 	if before := l.waiting[r.watcher]; before != nil {
 		switch {
 		case before.id == r.id: // written down before a restart
@@ -136,7 +151,7 @@ func (w *Winfo) Forget(presentity, reason string) {
 func (w *Winfo) Restore(all []state.Asking) {
 	for _, a := range all {
 		w.enter(w.of(a.Presentity), &row{
-			id: a.ID, watcher: a.Watcher, name: a.Name, since: a.Since, until: a.Until,
+			id: a.ID, watcher: a.Watcher, name: a.Name, anonymous: a.Anonymous, since: a.Since, until: a.Until,
 			status: watcherinfo.Waiting, event: watcherinfo.Timeout,
 		})
 	}

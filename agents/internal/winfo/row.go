@@ -27,9 +27,8 @@ type row struct {
 // rowOf is a subscription's row. Its id is one way from the dialog's tag: it stays
 // over a restart and opens nothing.
 func rowOf(s *event.Subscription) *row {
-	sum := sha256.Sum256([]byte(s.ID()))
 	r := &row{
-		id: hex.EncodeToString(sum[:8]), watcher: s.Watcher(), since: s.Since(), sub: s,
+		id: idOf(s.ID()), watcher: s.Watcher(), since: s.Since(), sub: s,
 		status: watcherinfo.Active, event: watcherinfo.Event(s.Cause()),
 	}
 	if s.Undecided() {
@@ -43,6 +42,11 @@ func rowOf(s *event.Subscription) *row {
 		r.anonymous = strings.EqualFold(from.URI.Host, "anonymous.invalid")
 	}
 	return r
+}
+
+func idOf(of string) string {
+	sum := sha256.Sum256([]byte(of))
+	return hex.EncodeToString(sum[:8])
 }
 
 // short cuts what somebody calls herself to a line.
@@ -81,5 +85,5 @@ func (r *row) written(now time.Time) watcherinfo.Watcher {
 func seconds(d time.Duration) *uint64 { return new(uint64(max(d, 0) / time.Second)) }
 
 func (r *row) asking(presentity string) state.Asking {
-	return state.Asking{Presentity: presentity, Watcher: r.watcher, ID: r.id, Name: r.name, Since: r.since, Until: r.until}
+	return state.Asking{Presentity: presentity, Watcher: r.watcher, ID: r.id, Name: r.name, Anonymous: r.anonymous, Since: r.since, Until: r.until}
 }

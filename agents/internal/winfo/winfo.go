@@ -41,6 +41,9 @@ type Config struct {
 	Subscribe func(presentity, server string, on func(event.Update)) (end func())
 	// Wait is how long a first NOTIFY may wait for them; zero: a second.
 	Wait time.Duration
+	// Again is how soon one of them that refuses is asked anew; each time it takes
+	// twice as long. Zero: a second.
+	Again time.Duration
 	// Gap is the least time between two NOTIFYs that changes bring one subscriber
 	// (RFC 3857 section 4.10); zero: 5 seconds.
 	Gap time.Duration
@@ -71,6 +74,7 @@ type Winfo struct {
 // to Bind before anything is asked of it.
 func New(cfg Config) *Winfo {
 	cfg.Wait = cmp.Or(cfg.Wait, time.Second)
+	cfg.Again = cmp.Or(cfg.Again, time.Second)
 	cfg.Gap = cmp.Or(cfg.Gap, 5*time.Second)
 	cfg.GiveUp = cmp.Or(cfg.GiveUp, 7*24*time.Hour)
 	cfg.Most = cmp.Or(cfg.Most, 500)
@@ -145,6 +149,9 @@ func (w *Winfo) Close() {
 	for _, l := range w.lists {
 		if l.giveUp != nil {
 			l.giveUp.Stop()
+		}
+		for _, r := range l.remotes {
+			r.again.Stop()
 		}
 	}
 	for _, resource := range w.notifier.Resources() {

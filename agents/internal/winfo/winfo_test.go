@@ -114,6 +114,18 @@ func TestWaiting(t *testing.T) {
 	b.subscribe(carol, "c1", "presence", 0)
 	b.pass(5 * time.Second)
 	b.expect(b.news(), "5:partial carol=terminated/giveup")
+	// nor does a fetch ask for more than the one that goes on
+	b.subscribe(carol, "f", "presence", 0)
+	b.pass(5 * time.Second)
+	b.expect(b.news(), "")
+	b.subscribe(carol, "c2", "presence", 0)
+	b.pass(5 * time.Second)
+	b.expect(b.news(), "6:partial carol=waiting/timeout")
+	b.judge(bob, event.Active)
+	b.judge(carol, event.Active)
+	if n := len(b.winfo.waiting); n != 0 {
+		t.Errorf("nobody waits, and %d are counted", n)
+	}
 }
 
 // TestWhoAsksIsKnownAfterARestart, whether her subscription lived or not; a
@@ -126,10 +138,11 @@ func TestWhoAsksIsKnownAfterARestart(t *testing.T) {
 	b.subscribe("sip:dave@example.com", "d", "presence", time.Hour)
 	b.subscribe("sip:dave@example.com", "d", "presence", 0)
 	b.subscribe("sip:eve@example.com", "e", "presence", 0)
+	b.subscribe("sip:gil@example.com", "g", "presence", 0, "From", "\"Anonymous\" <sip:anonymous@anonymous.invalid>")
 	b.judge("sip:fay@example.com", event.Pending)
 	b.subscribe("sip:fay@example.com", "f", "presence", time.Hour)
 	b.judge("sip:fay@example.com", event.Active)
-	b.expect(b.watch(), "0:full carol=active/subscribe bob=pending/subscribe dave=waiting/timeout eve=waiting/timeout fay=active/approved")
+	b.expect(b.watch(), "0:full carol=active/subscribe bob=pending/subscribe dave=waiting/timeout eve=waiting/timeout anonymous=waiting/timeout fay=active/approved")
 	ids := map[string]string{}
 	for _, w := range b.table.Watchers() {
 		ids[w.URI] = w.ID
@@ -143,7 +156,7 @@ func TestWhoAsksIsKnownAfterARestart(t *testing.T) {
 	b.start(nil)
 	got := b.news() // her subscription went on
 	got = got[strings.Index(got, ":")+1:]
-	b.expect(strings.Split(got, "; ")[0], "full carol=active/subscribe bob=pending/subscribe dave=waiting/timeout eve=waiting/timeout fay=active/approved")
+	b.expect(strings.Split(got, "; ")[0], "full carol=active/subscribe bob=pending/subscribe dave=waiting/timeout eve=waiting/timeout anonymous=waiting/timeout fay=active/approved")
 	b.pass(5 * time.Second)
 	if got := b.news(); !strings.HasSuffix(got, "eve=terminated/rejected") {
 		t.Errorf("then %s", got)
@@ -158,7 +171,7 @@ func TestWhoAsksIsKnownAfterARestart(t *testing.T) {
 	b.clock.Advance(2 * time.Hour)
 	b.start(nil)
 	delete(b.dialogs, "w")
-	b.expect(b.watch(), "0:full bob=waiting/timeout dave=waiting/timeout")
+	b.expect(b.watch(), "0:full bob=waiting/timeout dave=waiting/timeout anonymous=waiting/timeout")
 }
 
 // TestAttributes: what else is told of a watcher.
@@ -308,7 +321,7 @@ func TestWatchersElsewhere(t *testing.T) {
 	b.subscribe(bob, "b", "presence", time.Hour)
 	b.expect(b.watch(), "") // it waits for the other server
 	elsewhere(doc(0, true, at("dave", watcherinfo.Pending, watcherinfo.Subscribe), at("eve", watcherinfo.Active, watcherinfo.Subscribe)))
-	b.expect(b.news(), "0:full dave=pending/subscribe eve=active/subscribe bob=pending/subscribe")
+	b.expect(b.news(), "0:full eve=active/subscribe dave=pending/subscribe bob=pending/subscribe")
 	if w := b.table.Watchers()[0]; *w.Expiration != 600 || *w.Subscribed != 60 {
 		t.Errorf("%d, %d", *w.Expiration, *w.Subscribed)
 	}
@@ -319,7 +332,7 @@ func TestWatchersElsewhere(t *testing.T) {
 	elsewhere(event.Update{Err: errors.New("away")}) // what it told last stands
 	b.pass(5 * time.Second)
 	b.expect(b.news(), "")
-	elsewhere(doc(0, true, at("eve", watcherinfo.Active, watcherinfo.Subscribe))) // it began anew
+	elsewhere(doc(0, true, at("eve", watcherinfo.Active, watcherinfo.Subscribe))) // it began anew, with ids of its own
 	b.pass(5 * time.Second)
 	b.expect(b.news(), "2:partial dave=terminated/timeout")
 	b.subscribe(alice, "w", "presence.winfo", 0)
@@ -333,4 +346,68 @@ func TestWatchersElsewhere(t *testing.T) {
 	b.expect(b.news(), "")
 	b.pass(time.Second)
 	b.expect(b.news(), "0:full bob=pending/subscribe")
+	// one that refuses is asked again, less and less often
+	elsewhere(event.Update{Status: 480, Over: true})
+	for _, pause := range []time.Duration{1, 2, 4} {
+		if was := asked; asked != was {
+			t.Errorf("asked %d times", asked)
+		}
+		was := asked
+		b.pass(pause*time.Second - time.Millisecond)
+		if asked != was {
+			t.Errorf("asked again within %d seconds", pause)
+		}
+		b.pass(time.Millisecond)
+		if asked != was+1 {
+			t.Errorf("not asked again after %d seconds", pause)
+		}
+		elsewhere(event.Update{Status: 480, Over: true})
+	}
+	b.pass(8 * time.Second)
+	elsewhere(doc(0, true, at("eve", watcherinfo.Active, watcherinfo.Subscribe)))
+	b.pass(5 * time.Second)
+	b.expect(b.news(), "1:partial eve=active/subscribe")
+}
+
+// TestIDsOfTwoServers are each server's own: in one document they differ.
+func TestIDsOfTwoServers(t *testing.T) {
+	tell := map[string]func(event.Update){}
+	b := newBed(t, func(c *Config) {
+		c.Others = func(string) []string { return []string{"server-b", "server-c"} }
+		c.Subscribe = func(_, server string, on func(event.Update)) func() {
+			tell[server] = on
+			return func() {}
+		}
+	})
+	b.watch()
+	for server, who := range map[string]string{"server-b": bob, "server-c": carol} {
+		b.lanes.Do(alice, func() {
+			tell[server](event.Update{Notified: true, Value: &watcherinfo.Document{Full: true, Lists: []watcherinfo.List{{Resource: alice, Package: "presence",
+				Watchers: []watcherinfo.Watcher{{ID: "1", URI: who, Status: watcherinfo.Active, Event: watcherinfo.Subscribe}}}}}})
+		})
+	}
+	b.pass(5 * time.Second)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if rows := b.table.Watchers(); len(rows) != 2 || rows[0].ID == rows[1].ID {
+		t.Errorf("%+v", rows)
+	}
+}
+
+// TestAFetchIsKeptBeforeItIsAnswered, and refused where it cannot be.
+func TestAFetchIsKeptBeforeItIsAnswered(t *testing.T) {
+	b := newBed(t, nil)
+	b.full.Store(true)
+	for call, expires := range map[string]time.Duration{"f": 0, "s": time.Hour} {
+		if status := b.subscribe(bob, call, "presence", expires); status != 503 {
+			t.Errorf("for %s nothing can be written, and it is answered %d", expires, status)
+		}
+	}
+	b.full.Store(false)
+	b.expect(b.watch(), "0:full")
+	b.judge(bob, event.Active)
+	b.full.Store(true)
+	if status := b.subscribe(bob, "f", "presence", 0); status != 200 {
+		t.Errorf("nothing is to be written, and it is answered %d", status)
+	}
 }
