@@ -1,18 +1,14 @@
 package figures
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os/exec"
 	"slices"
 	"strconv"
-	"sync"
 
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/sip"
-	"presfed/db"
 )
 
 // device publishes at one server: anew, other, the same for longer, no more.
@@ -225,82 +221,4 @@ func (r *registering) goOn(*rand.Rand) {
 	} else {
 		r.c.t.Errorf("REGISTER of %s that asks what there is: %d", r.user, a.status())
 	}
-}
-
-// decider says by the command line who may watch, and is sometimes killed in it.
-type decider struct {
-	b    *killBed
-	of   []*watching
-	open *watching // of whom it is not known
-
-	mu  sync.Mutex
-	now *exec.Cmd
-}
-
-func (d *decider) step(rng *rand.Rand) {
-	if d.open != nil {
-		return
-	}
-	w := d.of[rng.IntN(len(d.of))]
-	blocked := !w.isBlocked()
-	handling := map[bool]db.Handling{true: db.PoliteBlock, false: db.Allow}[blocked]
-	cmd := exec.Command(d.b.binary, "directory", "policy", "set", w.p.name(), w.watcher, string(handling), "--directory", d.b.directory)
-	d.mu.Lock()
-	d.now = cmd
-	err := cmd.Start()
-	d.mu.Unlock()
-	if err != nil {
-		d.b.crowd.t.Error(err)
-		return
-	}
-	err = cmd.Wait()
-	d.mu.Lock()
-	interrupted := d.now == nil
-	d.now = nil
-	d.mu.Unlock()
-	switch {
-	case err == nil:
-		w.block(blocked)
-		d.b.decide.Add(1)
-	case interrupted:
-		d.open = w
-	default:
-		d.b.crowd.t.Errorf("directory policy set: %v", err)
-	}
-}
-
-// interrupt kills the command that runs, if one does.
-func (d *decider) interrupt() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.now != nil && d.now.Process != nil {
-		_ = d.now.Process.Kill()
-		d.now = nil
-	}
-}
-
-// goOn reads what the directory says of what was interrupted.
-func (d *decider) goOn(*rand.Rand) {
-	if d.open == nil {
-		return
-	}
-	ctx := context.Background()
-	dir, err := db.Open(ctx, d.b.directory, db.Options{ReadOnly: true})
-	if err != nil {
-		d.b.crowd.t.Error(err)
-		return
-	}
-	defer dir.Close()
-	rules, err := dir.Policy(ctx, d.open.p.name()+"@example.com")
-	if err != nil {
-		d.b.crowd.t.Error(err)
-	}
-	blocked := false
-	for _, r := range rules {
-		if r.Watcher == d.open.watcher+"@example.com" {
-			blocked = r.Handling == db.PoliteBlock
-		}
-	}
-	d.open.block(blocked)
-	d.open = nil
 }

@@ -32,6 +32,7 @@ type killBed struct {
 	watches []*watching
 	actors  []actor
 	decider *decider
+	herself *ruling
 
 	interrupted int64 // requests under way at the kills
 }
@@ -49,10 +50,10 @@ var killPlaces = []routing.Place{
 func newKillBed(t *testing.T, seed uint64) *killBed {
 	// An address of its own: a port of it is nobody else's while its server is away.
 	own := fmt.Sprintf("127.77.%d.%d:0", os.Getpid()>>8&255, os.Getpid()&255)
-	b := &killBed{rng: rand.New(rand.NewPCG(seed, 0)), unionBed: newUnionBed(t.Context(), t, killPlaces[0], db.RootPolicy, 0, 6, "tcp:"+own, "tls:"+own, "--peer-retry", "200ms")}
+	b := &killBed{rng: rand.New(rand.NewPCG(seed, 0)), unionBed: newUnionBed(t.Context(), t, killPlaces[0], db.RootPolicy, 0, 6, "tcp:"+own, "tls:"+own, "--peer-retry", "200ms", "--xcap", "tcp:127.0.0.1:0")}
 	b.crowd = newCrowd(t, map[string]string{"a": b.servers["a"].tcp, "b": b.servers["b"].tcp})
-	b.decider = &decider{b: b}
-	b.actors = append(b.actors, b.decider)
+	b.decider, b.herself = &decider{b: b}, &ruling{b: b}
+	b.actors = append(b.actors, b.decider, b.herself)
 	for i := range 8 {
 		p := &person{b: b, number: i, place: killPlaces[i%len(killPlaces)]}
 		p.begin()
@@ -69,7 +70,11 @@ func newKillBed(t *testing.T, seed uint64) *killBed {
 			b.actors = append(b.actors, w)
 			if n >= 2 { // for policy to turn about
 				w.steady = true
-				b.decider.of = append(b.decider.of, w)
+				if i < 4 {
+					b.decider.of = append(b.decider.of, w)
+				} else {
+					b.herself.of = append(b.herself.of, w)
+				}
 			}
 		}
 	}

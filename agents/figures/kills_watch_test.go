@@ -18,9 +18,10 @@ import (
 // crowd are the devices of many users, who count what they were answered.
 type crowd struct {
 	*load
-	underWay, answered                   atomic.Int64
-	publish, subscribe, register, decide atomic.Int64 // acknowledged
-	notified                             atomic.Int64
+	underWay, answered           atomic.Int64
+	publish, subscribe, register atomic.Int64 // acknowledged
+	decide, rule                 atomic.Int64 // by the operator, by the user herself
+	notified                     atomic.Int64
 
 	mu    sync.Mutex
 	calls map[string]*watching // by Call-ID

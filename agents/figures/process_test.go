@@ -34,6 +34,7 @@ type process struct {
 	transport string // by which it listens besides: tls or udp
 	link      string // and where
 	admin     string // by HTTP
+	xcap      string // its XCAP root, if it has one
 	kill      func() // ends it with signal 9, and returns when it is no more
 	stop      func() // asks it to end, and returns when it has
 }
@@ -72,11 +73,14 @@ func serve(ctx context.Context, t *testing.T, name, program string, args ...stri
 	line, err := bufio.NewReader(out).ReadString('\n')
 	hurry.Stop()
 	fields := strings.Fields(line)
-	if err != nil || len(fields) != 5 || fields[0] != "ready" {
+	if err != nil || len(fields) < 5 || fields[0] != "ready" {
 		t.Fatalf("%s: said %q (%v)", name, line, err)
 	}
 	p := &process{t: t, pid: cmd.Process.Pid, admin: fields[4], kill: kill, stop: stop, tcp: strings.TrimPrefix(fields[2], "tcp:")}
 	p.transport, p.link, _ = strings.Cut(fields[3], ":")
+	if len(fields) > 5 {
+		p.xcap = fields[5]
+	}
 	return p
 }
 
