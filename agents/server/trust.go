@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"presfed/agents/internal/sip"
 	"presfed/db"
@@ -19,8 +20,8 @@ func (s *Server) checkTrust(ctx context.Context) error {
 		{s.cfg.PeersByAddress, "--peers-by-address", "where servers are known by their addresses"},
 	}
 	for _, sw := range switches {
-		for _, l := range s.cfg.Listen {
-			if sw.on && !l.Addr.Addr().IsLoopback() {
+		for _, l := range append(slices.Clip(s.cfg.Listen), s.cfg.XCAP) {
+			if sw.on && l.Transport != "" && !l.Addr.Addr().IsLoopback() {
 				return &InputError{
 					What: fmt.Sprintf("%s only loopback addresses are listened on, and %s is none", sw.what, l.Addr),
 					Hint: "leave out " + sw.name + ", or listen on 127.0.0.1",

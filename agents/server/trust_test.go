@@ -28,6 +28,12 @@ func TestTrustIsForLoopback(t *testing.T) {
 	}{
 		{"no authentication", any, func(c *server.Config) { c.NoAuth = true }, "sip:127.0.0.2", false},
 		{"no authentication on loopback", lo, func(c *server.Config) { c.NoAuth = true }, "sip:serverb.example.com", true},
+		{"no authentication, and rules from anywhere", lo, func(c *server.Config) {
+			c.NoAuth, c.XCAP = true, server.Listen{Transport: "TCP", Addr: any}
+		}, "sip:serverb.example.com", false},
+		{"no authentication, and rules from here", lo, func(c *server.Config) {
+			c.NoAuth, c.XCAP = true, server.Listen{Transport: "TCP", Addr: lo}
+		}, "sip:serverb.example.com", true},
 		{"servers by address", any, func(c *server.Config) { c.PeersByAddress = true }, "sip:127.0.0.2", false},
 		{"servers by address, one of them elsewhere", lo, func(c *server.Config) { c.PeersByAddress = true }, "sip:192.0.2.2", false},
 		{"servers by address, one of them by name", lo, func(c *server.Config) { c.PeersByAddress = true }, "sip:serverb.example.com", false},

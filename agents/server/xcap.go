@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net"
 	"net/http"
@@ -17,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/net/netutil"
 
 	"presfed/agents/internal/auth"
 	"presfed/agents/internal/message"
@@ -33,6 +36,10 @@ type xcap struct {
 	secure   bool
 }
 
+// mostRulesConnections bounds what clients hold open, so that those who only connect
+// leave room for SIP.
+const mostRulesConnections = 256
+
 // openXCAP listens, if that is asked for.
 func (s *Server) openXCAP() error {
 	at := s.cfg.XCAP
@@ -48,7 +55,7 @@ func (s *Server) openXCAP() error {
 	if err != nil {
 		return err
 	}
-	s.xcap = &xcap{listener: l, secure: at.Transport == "TLS"}
+	s.xcap = &xcap{listener: netutil.LimitListener(l, mostRulesConnections), secure: at.Transport == "TLS"}
 	return nil
 }
 
@@ -81,7 +88,8 @@ func (s *Server) runXCAP(ctx context.Context) error {
 	mux.HandleFunc("/pres-rules/users/{user}/{document}", s.serveRules)
 	mux.HandleFunc("GET /xcap-caps/global/index", serveCapabilities)
 	web := &http.Server{
-		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelInfo),
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	ended := make(chan struct{})
@@ -243,6 +251,9 @@ func (s *Server) writeRules(w http.ResponseWriter, r *http.Request, user string)
 		}
 		if next, err = presrules.Parse(doc, user, s.domain.Name); err != nil {
 			return err
+		}
+		if n := len(presrules.Bytes(next, db.Confirm)); n > presrules.Limits.Bytes { // nobody could write it back
+			return &presrules.Error{Kind: presrules.Constraint, What: fmt.Sprintf("too many watchers: as it is kept it has %d bytes, and %d are the most", n, presrules.Limits.Bytes)}
 		}
 	}
 	var etag string

@@ -2,9 +2,12 @@ package server_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +101,47 @@ func TestSheDecides(t *testing.T) {
 	}
 }
 
+// crowded allows so many watchers in one rule.
+func crowded(n int) string {
+	var ones strings.Builder
+	for i := range n {
+		fmt.Fprintf(&ones, `<one id="sip:w%d@example.com"/>`, i)
+	}
+	return `<ruleset xmlns="urn:ietf:params:xml:ns:common-policy"><rule id="a"><conditions><identity>` + ones.String() + `</identity></conditions></rule></ruleset>`
+}
+
+// TestRulesAreBounded: who only connects for rules leaves the server to those who
+// have something to say.
+func TestRulesAreBounded(t *testing.T) {
+	b := ruled(t)
+	files := func() int {
+		fds, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip("no way to count open files: ", err)
+		}
+		return len(fds)
+	}
+	const many = 400
+	before := files()
+	for range many {
+		conn, err := net.Dial("tcp", b.servers["a"].XCAPAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	for end := time.Now().Add(20 * time.Second); files()-before-many < 256; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the server has taken %d", files()-before-many)
+		}
+	}
+	alice := b.phone("alice", "a", "TCP")
+	final(t, alice.ask(alice.request("REGISTER", "alice")), 401)
+	if opened := files() - before - many; opened > 300 {
+		t.Errorf("%d connections cost the server %d files", many, opened)
+	}
+}
+
 // TestRulesByHTTP: who may, on what condition, and what is no rule.
 func TestRulesByHTTP(t *testing.T) {
 	b := ruled(t)
@@ -123,6 +167,7 @@ func TestRulesByHTTP(t *testing.T) {
 		{"another method", "POST", "alice", "alice", bobs, typed, 405, ""},
 		{"another type", "PUT", "alice", "alice", bobs, []string{"Content-Type", "text/plain"}, 415, ""},
 		{"too large", "PUT", "alice", "alice", strings.Repeat(" ", 200<<10), typed, 413, ""},
+		{"too many watchers", "PUT", "alice", "alice", crowded(1500), typed, 409, "<constraint-failure"},
 		{"no XML", "PUT", "alice", "alice", "<ruleset", typed, 409, "<not-well-formed"},
 		{"not by the schema", "PUT", "alice", "alice", "<ruleset/>", typed, 409, "<schema-validation-error"},
 		{"what cannot be done", "PUT", "alice", "alice", strings.Replace(bobs, "<cr:identity>", `<cr:sphere value="work"/><cr:identity>`, 1), typed, 409, "<constraint-failure"},
