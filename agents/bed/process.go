@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,6 +84,7 @@ func (p *Processes) serverArguments(s Server) []string {
 		"server", s.Name, "--directory", directoryIn(p.dir), "--state", stateIn(p.dir, s.Name), "--certs", certsIn(p.dir),
 		"--listen", "udp:" + p.options.addr(s.At, portSIP).String(), "--listen", "tcp:" + p.options.addr(s.At, portSIP).String(),
 		"--listen", "tls:" + p.ground.links[s.Name].String(), "--control", socketIn(p.dir, s.Name), "--json", "--log-level", "info",
+		"--xcap", "tcp:" + netip.AddrPortFrom(p.options.addr(s.At, portSIP).Addr(), 0).String(),
 	}
 	if p.options.Synchronised {
 		arguments = append(arguments, "--synchronised")
@@ -100,10 +102,13 @@ func (p *Processes) serverArguments(s Server) []string {
 // its own.
 func (p *Processes) deviceArguments(d Device, o ProcessOptions) ([]string, error) {
 	t := &p.options.Topology
-	home := ""
+	home, rules := "", ""
 	for _, l := range p.roles[t.home(d)].info.Listen {
-		if l.Transport == "TCP" {
+		switch l.Transport {
+		case "TCP":
 			home = "tcp:" + l.Addr.String()
+		case "HTTP":
+			rules = "http://" + l.Addr.String()
 		}
 	}
 	here, media := p.options.addr(d.At, portSIP), p.options.addr(d.At, portMSRP)
@@ -120,7 +125,7 @@ func (p *Processes) deviceArguments(d Device, o ProcessOptions) ([]string, error
 		}
 		return arguments, err
 	}
-	arguments := append([]string{"agent", d.Name, "--directory", directoryIn(p.dir), "--msrp-port", fmt.Sprint(media.Port())}, common...)
+	arguments := append([]string{"agent", d.Name, "--directory", directoryIn(p.dir), "--xcap", rules, "--msrp-port", fmt.Sprint(media.Port())}, common...)
 	if d.Answer != "" {
 		arguments = append(arguments, "--answer", d.Answer)
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"os"
+	"strings"
 
 	"presfed/agents/internal/control"
 	"presfed/agents/internal/wire"
@@ -39,6 +40,10 @@ func (s *Server) runControl(ctx context.Context, ask context.CancelFunc) error {
 	info := control.Info{Participant: s.cfg.Name, PID: os.Getpid()}
 	for _, l := range s.endpoint.Listening() {
 		info.Listen = append(info.Listen, control.Listen(l))
+	}
+	if at := s.XCAPAddr(); at.IsValid() {
+		scheme, _, _ := strings.Cut(s.XCAPRoot(), ":")
+		info.Listen = append(info.Listen, control.Listen{Transport: strings.ToUpper(scheme), Addr: at})
 	}
 	s.control.SetReady(info)
 	go func() {

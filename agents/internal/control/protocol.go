@@ -70,7 +70,7 @@ type Info struct {
 
 // Listen is a socket that the role listens on.
 type Listen struct {
-	Transport string         `json:"transport"` // UDP, TCP, TLS, MSRP
+	Transport string         `json:"transport"` // UDP, TCP, TLS, MSRP; HTTP: of rules
 	Addr      netip.AddrPort `json:"addr"`
 }
 
