@@ -57,7 +57,7 @@ func (s *Server) directoryChanged(c locate.Changed) {
 // subscriptions to them and by them. A name may come more than once.
 func (s *Server) known() []string {
 	aors := s.registrar.Users()
-	for _, uris := range [][]string{s.presence.Presentities(), s.backend.Presentities(), s.notifier.Resources(), s.notifier.Watchers(), s.winfo.Presentities()} {
+	for _, uris := range [][]string{s.presence.Presentities(), s.backend.Presentities(), s.notifier.Resources(), s.notifier.Watchers(), s.winfo.Presentities(), s.winfo.Watchers()} {
 		for _, uri := range uris {
 			aor, _, _ := strings.Cut(strings.TrimPrefix(uri, scheme), ";") // a list is its owner's
 			aors = append(aors, aor)
@@ -76,6 +76,7 @@ func (s *Server) hold(aor string) {
 	if errors.Is(err, db.ErrNotFound) {
 		s.forget(aor, "noresource")
 		s.notifier.Dismiss(scheme + aor)
+		s.winfo.Dismiss(scheme + aor)
 		return
 	}
 	place, placeErr := s.locate.Place(ctx, aor)

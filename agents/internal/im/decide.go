@@ -25,7 +25,10 @@ func (s *Service) decide(ctx context.Context, j job) {
 			s.refuse(j, err)
 			return
 		}
-		if absent = status == 480; status != 0 && !absent {
+		switch absent = status == 480; {
+		case absent:
+			s.log.Info("blocked politely: the sender finds nobody", "call_id", message.CallID(req), "aor", where.User, "sender", j.from.User)
+		case status != 0:
 			s.log.Info("refused by policy", "call_id", message.CallID(req), "aor", where.User, "sender", j.from.User, "status", status)
 			j.req.Refuse(status, "")
 			return

@@ -147,6 +147,21 @@ func (w *Winfo) Forget(presentity, reason string) {
 	})
 }
 
+// Dismiss gives up what a watcher asked who is no user any more. It returns at once.
+func (w *Winfo) Dismiss(watcher string) {
+	for _, presentity := range w.Presentities() {
+		w.cfg.Lanes.Do(presentity, func() {
+			l := w.known(presentity)
+			if l == nil || l.waiting[watcher] == nil {
+				return
+			}
+			w.end(l, l.waiting[watcher], watcherinfo.Giveup)
+			w.arm(l)
+			w.tidy(l)
+		})
+	}
+}
+
 // Restore takes in who waited before a restart, before anything else happens.
 func (w *Winfo) Restore(all []state.Asking) {
 	for _, a := range all {

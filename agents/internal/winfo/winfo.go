@@ -6,6 +6,8 @@ package winfo
 import (
 	"cmp"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -132,6 +134,13 @@ func (w *Winfo) Presentities() (all []string) {
 		all = append(all, aor)
 	}
 	return all
+}
+
+// Watchers are those who wait for a decision after their subscription has ended.
+func (w *Winfo) Watchers() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Keys(w.waiting))
 }
 
 // Refer ends the subscriptions to a presentity's watchers: another server has them

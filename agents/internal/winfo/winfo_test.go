@@ -295,6 +295,22 @@ func TestAllEnds(t *testing.T) {
 	b.expect(b.watch(), "0:full")
 }
 
+// TestWhoIsGoneAsksNothing: nor does whoever gets her name next.
+func TestWhoIsGoneAsksNothing(t *testing.T) {
+	b := newBed(t, nil)
+	b.subscribe(bob, "b", "presence", 0)
+	b.subscribe(carol, "c", "presence", 0)
+	b.expect(b.watch(), "0:full bob=waiting/timeout carol=waiting/timeout")
+	b.winfo.Dismiss(bob)
+	b.pass(5 * time.Second)
+	b.expect(b.news(), "1:partial bob=terminated/giveup")
+	b.stop()
+	b.dialogs = map[string]string{}
+	b.start(nil)
+	b.news()
+	b.expect(b.watch(), "0:full carol=waiting/timeout")
+}
+
 // TestWatchersElsewhere: what other servers tell is told along, and asked for only
 // while somebody wants to know all.
 func TestWatchersElsewhere(t *testing.T) {
