@@ -11,6 +11,10 @@ type Table struct {
 	order   []string
 }
 
+// mostRows bounds what a server can make its subscriber keep; what is new beyond is
+// told and not kept.
+const mostRows = 50_000
+
 // Watchers is every row that is not terminated, in the order in which they came.
 func (t *Table) Watchers() (rows []Watcher) {
 	for _, id := range t.order {
@@ -46,6 +50,9 @@ func (t *Table) Take(d Document) (out Taken) {
 				out.Changed = append(out.Changed, w)
 			}
 			if _, there := t.rows[w.ID]; !there {
+				if len(t.rows) >= mostRows {
+					continue
+				}
 				t.order = append(t.order, w.ID)
 			}
 			t.rows[w.ID] = w

@@ -184,3 +184,18 @@ func FuzzParse(f *testing.F) {
 		table.Take(d)
 	})
 }
+
+// TestATableHasAnEnd, whatever a server tells.
+func TestATableHasAnEnd(t *testing.T) {
+	var table Table
+	for version := range uint32(80) {
+		d := Document{Version: version, Full: version == 0, Lists: []List{{Resource: "sip:a@example.com", Package: "presence"}}}
+		for i := range 1000 {
+			d.Lists[0].Watchers = append(d.Lists[0].Watchers, Watcher{ID: fmt.Sprint(version, "-", i), URI: "sip:b@example.com", Status: Active, Event: Subscribe})
+		}
+		table.Take(d)
+	}
+	if n := len(table.Watchers()); n != 50_000 {
+		t.Errorf("%d rows are kept", n)
+	}
+}
