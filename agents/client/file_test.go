@@ -16,11 +16,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"presfed/agents/client"
-	"presfed/agents/internal/clock"
-	"presfed/agents/internal/file"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/msrp"
 	"presfed/agents/internal/wire"
@@ -286,91 +283,6 @@ func TestWhatComesIsChecked(t *testing.T) {
 				t.Errorf("%+v", e)
 			}
 			bob.next("closed")
-		})
-	}
-}
-
-// Who offers a file and sends none does not keep its place for ever.
-func TestAFileThatDoesNotCome(t *testing.T) {
-	manual := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	f := newFar(t)
-	bob, dir := taker(t, f.at(), func(c *client.Config) { c.Clock = manual })
-	for range 2 {
-		for range 16 {
-			invite := f.invite(bob, fileOffer(newEnd(t).Session, "sendonly", "a=file-selector:size:3", "a=file-transfer-id:abcd"))
-			res := f.ask(bob, message.Clone(invite))
-			if res.StatusCode != 200 {
-				t.Fatal(res.StatusCode)
-			}
-			f.tell(bob, f.within("ACK", "1", invite, res))
-			bob.next("session")
-		}
-		last := f.ask(bob, f.invite(bob, fileOffer(newEnd(t).Session, "sendonly", "a=file-selector:size:3", "a=file-transfer-id:abcd")))
-		if last.StatusCode != 486 {
-			t.Errorf("one more: %d", last.StatusCode)
-		}
-		bob.next("file")
-		for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && len(bob.Sessions()) > 0; { // each ACK has been read then
-			manual.Advance(time.Minute)
-			for range 16 {
-				f.answer(f.asked("BYE"), 200, "", "")
-			}
-			for range 2 * 16 {
-				if e := within(t, bob.events, "an end"); e.Type != "closed" && e.State != "failed" {
-					t.Errorf("%+v", e)
-				}
-			}
-		}
-	}
-	if left := names(t, dir); len(left) > 0 {
-		t.Errorf("%q is left", left)
-	}
-}
-
-// A transfer that is broken off, at either end, leaves nothing, and either end says
-// so.
-func TestABrokenTransferLeavesNothing(t *testing.T) {
-	path, _ := saved(t, "x.bin", 20<<20)
-	for name, cut := range map[string]func(alice, bob *device, giveUp func()){
-		"the sender gives up":  func(_, _ *device, giveUp func()) { giveUp() },
-		"the receiver ends it": func(_, bob *device, _ func()) { go bob.Sessions()[0].Close(context.Background()) },
-		"the receiver is gone": func(_, bob *device, _ func()) { go bob.stop() },
-	} {
-		t.Run(name, func(t *testing.T) {
-			bob, dir := taker(t, "tcp:127.0.0.1:9", nil)
-			alice := newDevice(t, "alice", "tcp:"+bob.Addr("TCP").String(), nil)
-			ctx, giveUp := context.WithCancel(timeout(t))
-			defer giveUp()
-			var once sync.Once
-			probe, err := file.NewPart(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			usual := len(names(t, dir)) // 0 where the file system knows files without a name
-			if err := probe.Close(); err != nil {
-				t.Error(err)
-			}
-			err = alice.SendFile(ctx, "bob", path, client.FileOptions{Progress: func(sent, _ int64) {
-				if sent > 4<<20 {
-					once.Do(func() {
-						if there := names(t, dir); len(there) > usual {
-							t.Errorf("%q while it comes: a kill would leave it", there)
-						}
-						cut(alice, bob, giveUp)
-					})
-				}
-			}})
-			if err == nil || ctx.Err() != nil && !errors.Is(err, context.Canceled) {
-				t.Errorf("SendFile: %v", err)
-			}
-			bob.next("session")
-			if e := bob.next("file"); e.State != "failed" || e.Reason == "" {
-				t.Errorf("%+v", e)
-			}
-			bob.next("closed")
-			if left := names(t, dir); len(left) > 0 {
-				t.Errorf("%q is left", left)
-			}
 		})
 	}
 }

@@ -62,3 +62,19 @@ func TestMessagesPassUnchanged(t *testing.T) {
 		}
 	}
 }
+
+// TestEncodedMessagesStayEncoded: so do those with a Content-Encoding, which is for
+// who is to read them.
+func TestEncodedMessagesStayEncoded(t *testing.T) {
+	b := federatedWith(t, believing)
+	alice, bob := b.phone("alice", "a", "TCP"), b.phone("bob", "b", "TCP")
+	bob.register()
+	const body = "\x78\x9c\x00\r\n\r\n\xff"
+	req := alice.request("MESSAGE", "bob", "Content-Encoding", "deflate")
+	message.SetBody(req, "message/imdn+xml", []byte(body))
+	heard := alice.ask(req)
+	if got := bob.take("MESSAGE", 200); string(got.Body()) != body || message.Get(got, "Content-Encoding") != "deflate" || message.Get(got, "Content-Type") != "message/imdn+xml" {
+		t.Errorf("came as %s, %s, %q", message.Get(got, "Content-Type"), message.Get(got, "Content-Encoding"), got.Body())
+	}
+	final(t, heard, 200)
+}

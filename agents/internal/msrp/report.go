@@ -35,6 +35,9 @@ type Sent struct {
 // remembered so that REPORTs on others are ignored (RFC 4975 section 7.1.1).
 const maxTracked = 256
 
+// maxRanges is how many separate ranges of a message are remembered as reported.
+const maxRanges = 256
+
 var errNotAsked = errors.New("msrp: no success REPORT was asked for")
 
 // Reported waits until success REPORTs have covered the whole message, which
@@ -152,7 +155,9 @@ func (m *Sent) cover(r ByteRange) bool {
 	if end == Unknown {
 		end = maxOffset // all of a message whose size is not known yet
 	}
-	m.reported.add(r.Start-1, end)
+	if m.reported.add(r.Start-1, end); len(m.reported) > maxRanges {
+		m.reported = m.reported[:maxRanges]
+	}
 	return m.total != Unknown && m.reported.whole(m.total)
 }
 
