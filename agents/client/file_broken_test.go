@@ -3,6 +3,10 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +15,7 @@ import (
 	"presfed/agents/internal/clock"
 	"presfed/agents/internal/file"
 	"presfed/agents/internal/message"
+	"presfed/agents/internal/msrp"
 )
 
 // Who offers a file and sends none does not keep its place for ever.
@@ -96,4 +101,40 @@ func TestABrokenTransferLeavesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file may come in any order; its hash is that of the whole.
+func TestAFileInAnyOrder(t *testing.T) {
+	const content = "the quick brown fox"
+	f := newFar(t)
+	bob, dir := taker(t, f.at(), nil)
+	far := newEnd(t)
+	invite := f.invite(bob, fileOffer(far.Session, "sendonly", `a=file-selector:name:"x.txt" type:text/plain size:19 `+sum(content), "a=file-transfer-id:abcd"))
+	res := f.ask(bob, message.Clone(invite))
+	f.tell(bob, f.within("ACK", "1", invite, res))
+	theirs, err := msrp.ParseDescription(res.Body())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", bob.MSRPAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, part := range []struct {
+		from, to int
+		flag     string
+	}{{11, 19, "$"}, {1, 12, "+"}} {
+		fmt.Fprintf(conn, "MSRP part%04d SEND\r\nTo-Path: %s\r\nFrom-Path: %s\r\nMessage-ID: file\r\nByte-Range: %d-%d/19\r\nContent-Type: text/plain\r\n\r\n%s\r\n-------part%04d%s\r\n",
+			part.from, theirs.Path, far.LocalPath(), part.from, part.to, content[part.from-1:part.to], part.from, part.flag)
+	}
+	bob.next("session")
+	if e := bob.next("file"); e.State != "complete" || e.File != filepath.Join(dir, "x.txt") {
+		t.Errorf("%+v", e)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "x.txt")); err != nil || string(got) != content {
+		t.Errorf("%q, %v", got, err)
+	}
+	f.ask(bob, f.within("BYE", "2", invite, res))
+	bob.next("closed")
 }

@@ -300,3 +300,14 @@ func TestGivingUpOnASilentPeer(t *testing.T) {
 		t.Errorf("flag %c", flag)
 	}
 }
+
+// Who waits for a response is not held by a session that has ended, though its
+// connection goes on.
+func TestClosingEndsWhatWaits(t *testing.T) {
+	s, p, result := sending(t, Config{Clock: newWatchedClock()}, SessionConfig{}, t.Context(), strings.NewReader("x"), SendOptions{})
+	p.frame()
+	s.Close()
+	if err := await(t, result); !errors.Is(err, ErrClosed) {
+		t.Errorf("Send: %v", err)
+	}
+}
