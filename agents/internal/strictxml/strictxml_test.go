@@ -133,3 +133,18 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Each limit is one by itself: what keeps to it is read, and one more is refused.
+func TestEachLimit(t *testing.T) {
+	limits := strictxml.Limits{Bytes: 1000, Depth: 3, Elements: 6, Attributes: 2}
+	for doc, want := range map[string]bool{
+		"<a><a><a/></a></a>": true, "<a><a><a><a/></a></a></a>": false,
+		"<a><b/><b/><b/><b/><b/></a>": true, "<a><b/><b/><b/><b/><b/><b/></a>": false,
+		"<a b='' c=''/>": true, "<a b='' c='' d=''/>": false,
+		"<a>" + strings.Repeat(" ", 993) + "</a>": true, "<a>" + strings.Repeat(" ", 994) + "</a>": false,
+	} {
+		if _, err := strictxml.Parse([]byte(doc), limits); (err == nil) != want {
+			t.Errorf("%.40s: %v", doc, err)
+		}
+	}
+}
