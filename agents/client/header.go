@@ -41,3 +41,7 @@ func ParseHeader(text string) (Header, error) {
 	}
 	return h, nil
 }
+
+// IsToken says whether s can stand where a message wants a token (RFC 3261 section
+// 25.1), such as an event package or an entity-tag.
+func IsToken(s string) bool { return message.IsToken(s) }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,21 +50,33 @@ func (c *Client) Decide(ctx context.Context, root, watcher string, handling db.H
 		return err
 	}
 	rule.Handling = handling
-	at, err := url.Parse(strings.TrimSuffix(root, "/") + "/pres-rules/users/" + url.PathEscape(c.AOR()) + "/index")
-	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" {
-		return fmt.Errorf("the XCAP root %q is no http or https URL", root)
+	if err := CheckXCAPRoot(root); err != nil {
+		return err
 	}
+	at := strings.TrimSuffix(root, "/") + "/pres-rules/users/" + url.PathEscape(c.AOR()) + "/index"
 	transport := &http.Transport{TLSClientConfig: c.cfg.TLS, DisableKeepAlives: true, ResponseHeaderTimeout: 20 * time.Second}
 	web := &http.Client{Transport: &digest.Transport{
 		Username: cmp.Or(c.cfg.Username, message.Unescape(c.aor.User)), Password: c.cfg.Password, Transport: transport,
 	}}
 	for tries := 0; ; tries++ {
-		err := c.decideOnce(ctx, web, at.String(), rule)
+		err := c.decideOnce(ctx, web, at, rule)
 		var refused *RulesError
 		if !errors.As(err, &refused) || refused.Status != http.StatusPreconditionFailed || tries == 4 {
 			return err
 		}
 	}
+}
+
+// CheckXCAPRoot says what is wrong with the URL below which a server keeps documents.
+func CheckXCAPRoot(root string) error {
+	at, err := url.Parse(root)
+	if err == nil && at.Port() != "" {
+		_, err = strconv.ParseUint(at.Port(), 10, 16)
+	}
+	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Hostname() == "" || at.RawQuery != "" || at.Fragment != "" {
+		return fmt.Errorf("the XCAP root %q is no http or https URL", root)
+	}
+	return nil
 }
 
 // rule is one for a watcher as people write one: a user, "@domain" for everybody of

@@ -181,12 +181,32 @@ func (a *agent) complete(cfg *client.Config, log *slog.Logger) error {
 		if info, err := os.Stat(folder); folder != "" && (err != nil || !info.IsDir()) {
 			return usage("make it, or name another", "%s %s is no folder", flag, folder)
 		}
+		if err := canWrite(folder); err != nil {
+			return usage("name a folder that files can be made in", "%s: %v", flag, err)
+		}
+	}
+	if a.opts.xcap != "" {
+		if err := client.CheckXCAPRoot(a.opts.xcap); err != nil {
+			return usage("as in --xcap https://192.0.2.1:8443", "--xcap: %v", err)
+		}
 	}
 	if cfg.MaxFile, err = parseSize(a.opts.maxFile); err != nil {
 		return usage("as in --max-file 10MB", "--max-file: %v", err)
 	}
 	cfg.Log, cfg.OnEvent, a.log = log, a.happened, log
 	return nil
+}
+
+// canWrite tries whether files can be made in a folder; "" is none.
+func canWrite(folder string) error {
+	if folder == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(folder, ".presfed-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // happened prints an event and keeps it for wait.

@@ -67,7 +67,11 @@ func (o *deviceOptions) password(con *console) (string, error) {
 			return "", err
 		}
 		line, _, _ := bytes.Cut(b, []byte("\n"))
-		return strings.TrimSuffix(string(line), "\r"), nil
+		password := strings.TrimSuffix(string(line), "\r")
+		if password == "" {
+			return "", usage("the password is the file's first line", "%s: the password is empty", o.passwordFile)
+		}
+		return password, nil
 	}
 	if v, ok := con.lookup("PRESFED_PASSWORD"); ok {
 		return v, nil
@@ -110,7 +114,7 @@ func (o deviceOptions) config(con *console, name string) (cfg client.Config, rel
 	keyLog, _ := con.lookup("SSLKEYLOGFILE")
 	creds, err := certs.Load(certs.Options{Files: certs.Files{Authority: o.authority}, KeyLog: keyLog})
 	if err != nil {
-		return cfg, nil, err
+		return cfg, nil, fail(exitUsage, err, "--authority wants a certificate in PEM, such as ca.pem of presfed certs init")
 	}
 	cfg.TLS = creds.Config()
 	return cfg, func() { creds.Close() }, nil

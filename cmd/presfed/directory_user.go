@@ -82,11 +82,7 @@ func newDirectoryUserRemoveCmd(con *console, run func(context.Context, directory
 }
 
 func (o directoryUserOptions) password() (string, error) {
-	p, err := (&deviceOptions{user: o.user, passwordFile: o.passwordFile}).password(o.con)
-	if err == nil && p == "" && o.passwordFile != "" {
-		return "", usage("the password is the file's first line", "%s: the password is empty", o.passwordFile)
-	}
-	return p, err
+	return (&deviceOptions{user: o.user, passwordFile: o.passwordFile}).password(o.con)
 }
 
 func runDirectoryUserAdd(ctx context.Context, opts directoryUserOptions) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -53,13 +54,13 @@ func classify(ctx context.Context, err error) *failure {
 	case ctx.Err() != nil || errors.Is(err, context.Canceled):
 		return fail(exitInterrupted, errors.New("interrupted"), "")
 	case errors.As(err, &f):
-		return fail(f.code, err, f.hint)
+		return fail(f.code, err, cmp.Or(f.hint, machineHint(err)))
 	case isTLS(err):
 		return fail(exitAuth, err, "")
 	case isTimeout(err):
 		return fail(exitTimeout, err, "")
 	case isInput(err):
-		return fail(exitUsage, err, "")
+		return fail(exitUsage, err, machineHint(err))
 	default:
 		return fail(exitVerdict, err, "")
 	}
@@ -90,4 +91,20 @@ func isTimeout(err error) bool {
 func isInput(err error) bool {
 	var path *fs.PathError
 	return errors.As(err, &path) || errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EADDRNOTAVAIL)
+}
+
+// machineHint is what to do about what the machine refuses; empty where the error
+// says it all.
+func machineHint(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "another program listens there: end it, or take another address or port"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "the address is none of this machine's"
+	case errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EROFS):
+		return "the user who runs this may not do that there; take another place, or change its permissions"
+	case errors.Is(err, fs.ErrNotExist):
+		return "is the name right? What does not begin with / is looked for in the folder where this runs"
+	}
+	return ""
 }

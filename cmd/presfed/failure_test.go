@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -41,5 +42,22 @@ func TestExitCodes(t *testing.T) {
 	cancel()
 	if got := classify(stopped, errors.New("use of closed network connection")).code; got != 130 {
 		t.Errorf("an error after a signal: code %d, want 130", got)
+	}
+}
+
+func TestWhatTheMachineRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		hint string
+	}{
+		{&net.OpError{Op: "listen", Err: syscall.EADDRINUSE}, "another program"},
+		{fail(exitUsage, &net.OpError{Op: "listen", Err: syscall.EADDRNOTAVAIL}, ""), "none of this machine"},
+		{&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, "may not"},
+		{&fs.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}, "is the name right?"},
+		{fail(exitUsage, &fs.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}, "make it"), "make it"},
+	} {
+		if got := classify(t.Context(), tt.err); got.code != exitUsage || !strings.Contains(got.hint, tt.hint) {
+			t.Errorf("%v: code %d, hint %q, want %q", tt.err, got.code, got.hint, tt.hint)
+		}
 	}
 }

@@ -49,7 +49,7 @@ func checkNumbers(flags *pflag.FlagSet) error {
 			}
 		case "int":
 			if n, err := strconv.Atoi(flag.Value.String()); err == nil && n < 0 {
-				failed = usage("0 or more", "--%s %d is negative", flag.Name, n)
+				failed = usage("a number such as 10", "--%s %d is negative", flag.Name, n)
 			}
 		}
 	})

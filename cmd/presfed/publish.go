@@ -37,7 +37,7 @@ call makes a publication of its own, beside those that have not expired.`,
 				opts.file = args[0]
 			}
 			if opts.file == "" && opts.etag == "" {
-				return usage("name a file, or - for standard input", "%s: FILE is missing", cmd.CommandPath())
+				return usage("name a file, or - for standard input", "%sFILE is missing", place(cmd))
 			}
 			return run(cmd.Context(), opts)
 		},

@@ -44,6 +44,9 @@ func newRoot(con *console) *cobra.Command {
 			if err := checkNumbers(cmd.Flags()); err != nil {
 				return err
 			}
+			if err := checkWords(cmd.Flags()); err != nil {
+				return err
+			}
 			// cobra would check these later, with an error of no type.
 			if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
 				return usage(hintHelp(cmd), "%s%s", place(cmd), err)

@@ -18,15 +18,11 @@ func sendFile(ctx context.Context, opts sendIMOptions) error {
 	if opts.text != "" {
 		return usage("send the text by itself, or without --file", "--file, and a text as well")
 	}
-	contentType := opts.contentType
-	if contentType == "text/plain" { // the flag's own: not said
-		contentType = ""
-	}
 	opts.device.unlimited = true // once it is answered: MSRP has limits of its own
 	return withDevice(ctx, opts.con, opts.device, printEvents(opts.con), func(ctx context.Context, c *client.Client) error {
 		shown := newProgress(opts.con)
 		defer shown.end()
-		return c.SendFile(ctx, opts.target, opts.file, client.FileOptions{ContentType: contentType, Timeout: opts.device.timeout, Progress: shown.at})
+		return c.SendFile(ctx, opts.target, opts.file, client.FileOptions{ContentType: opts.contentType, Timeout: opts.device.timeout, Progress: shown.at})
 	})
 }
 

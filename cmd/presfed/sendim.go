@@ -59,6 +59,9 @@ seen only when it is complete. An agent has the command composing for that.`,
 		Args:    takes("USER", "[TEXT...]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.target, opts.text = args[0], strings.Join(args[1:], " ")
+			if opts.file != "" && !cmd.Flags().Changed("content-type") {
+				opts.contentType = "" // its name says
+			}
 			return run(cmd.Context(), opts)
 		},
 	}

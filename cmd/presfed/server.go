@@ -108,15 +108,18 @@ func runServer(ctx context.Context, opts serverOptions) error {
 		cfg.State = filepath.Join(filepath.Dir(opts.directory), opts.name+".state")
 	}
 	var err error
-	if cfg.Listen, err = listenAddresses(opts.listen); err != nil {
+	if cfg.Listen, err = listenAddresses("listen", opts.listen); err != nil {
 		return err
+	}
+	if opts.certs == "" && slices.ContainsFunc(cfg.Listen, func(l server.Listen) bool { return l.Transport == "TLS" }) {
+		return usage("name a folder with --certs; presfed certs init and presfed certs issue make one", "--listen with tls: needs a certificate")
 	}
 	if cfg.Admin, err = opts.adminAddress(); err != nil {
 		return err
 	}
 	cfg.Profile = opts.profile
 	if opts.xcap != "" {
-		at, err := listenAddresses([]string{opts.xcap})
+		at, err := listenAddresses("xcap", []string{opts.xcap})
 		if err != nil {
 			return err
 		}
@@ -138,7 +141,7 @@ func runServer(ctx context.Context, opts serverOptions) error {
 		keyLog, _ := opts.con.lookup("SSLKEYLOGFILE")
 		creds, err := certs.Load(certs.Options{Files: certs.FilesIn(opts.certs, opts.name), KeyLog: keyLog, Log: cfg.Log})
 		if err != nil {
-			return err
+			return fail(exitUsage, err, "presfed certs init and presfed certs issue make what --certs wants")
 		}
 		defer creds.Close()
 		cfg.ServerTLS, cfg.ClientTLS, cfg.Proves = creds.Config(), creds.Config(), creds.Names()
@@ -210,14 +213,14 @@ func printReady(con *console, name string, s *server.Server) error {
 	})
 }
 
-func listenAddresses(list []string) ([]server.Listen, error) {
+func listenAddresses(flag string, list []string) ([]server.Listen, error) {
 	var out []server.Listen
 	for _, l := range list {
 		transport, address, _ := strings.Cut(l, ":")
 		at, err := netip.ParseAddrPort(address)
 		transport = strings.ToUpper(transport)
 		if err != nil || transport != "UDP" && transport != "TCP" && transport != "TLS" {
-			return nil, usage("as in tls:127.0.0.1:5061 or udp:[::1]:5060", "--listen %q: want transport:address:port", l)
+			return nil, usage("as in --"+flag+" tls:127.0.0.1:5061", "--%s %q: want transport:address:port", flag, l)
 		}
 		out = append(out, server.Listen{Transport: transport, Addr: at})
 	}
