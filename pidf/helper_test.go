@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"presfed/agents/programs"
 )
 
 func readFile(t testing.TB, path string) []byte {
@@ -45,13 +47,7 @@ func validate(t *testing.T, docs map[string][]byte) {
 // PRESFED_REQUIRE_TOOLS=1 makes that a failure.
 func xmllint(t *testing.T, docs map[string][]byte, args ...string) string {
 	t.Helper()
-	lint, err := exec.LookPath("xmllint")
-	if err != nil {
-		if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
-			t.Fatal("xmllint is not installed, and PRESFED_REQUIRE_TOOLS=1 asks for it")
-		}
-		t.Skip("NOT TESTED: what xmllint says of our documents: it is not installed (Debian: libxml2-utils)")
-	}
+	lint := programs.Need(t, "xmllint", "libxml2-utils", "our documents against the schemas")
 	args = append([]string{"--nonet", "--noout"}, args...)
 	dir := t.TempDir()
 	for name, data := range docs {

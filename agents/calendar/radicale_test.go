@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"presfed/agents/calendar"
+	"presfed/agents/programs"
 )
 
 // radicale is a CalDAV server, somebody else's, as a process of its own; alice's
@@ -25,12 +26,7 @@ type radicale struct {
 
 func newRadicale(w *world) *radicale {
 	w.t.Helper()
-	if _, err := exec.LookPath("radicale"); err != nil {
-		if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
-			w.t.Fatal("radicale is not installed, and PRESFED_REQUIRE_TOOLS=1 asks for it")
-		}
-		w.t.Skip("NOT TESTED: the feeder against a CalDAV server, for radicale is not installed")
-	}
+	programs.Need(w.t, "radicale", "radicale", "the feeder against a CalDAV server")
 	dir := w.t.TempDir()
 	users := filepath.Join(dir, "users")
 	w.must(os.WriteFile(users, []byte("alice:of the calendar\n"), 0o600))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"presfed/agents/client"
+	"presfed/agents/programs"
 )
 
 // bench is the variable that names the folder of a load generator.
@@ -25,10 +26,7 @@ const bench = "PRESFED_BENCH"
 // other by their addresses: what is published at one is seen at the other. With the
 // load generator, two seconds of its fan-out between them lose nothing.
 func TestBenchAdapter(t *testing.T) {
-	binary, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := programs.Ours(t)
 	env, stop := startAdapter(t, binary)
 	t.Cleanup(stop)
 	heard := make(chan client.Event, 100)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"presfed/agents/internal/message"
+	"presfed/agents/programs"
 	"presfed/db"
 	"presfed/routing"
 )
@@ -49,11 +50,11 @@ func smallDisk(t *testing.T, size string) disk {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Skip("not tested, a full disk: ", err)
+		programs.Skip(t, "a full disk", err.Error())
 	}
 	t.Cleanup(func() { in.Close(); _ = cmd.Wait() })
 	if line, _ := bufio.NewReader(out).ReadString('\n'); line != "mounted\n" {
-		t.Skip("not tested, a full disk: no file system may be mounted here, not in a namespace of its own either")
+		programs.Skip(t, "a full disk", "no file system may be mounted here, not in a namespace of its own either")
 	}
 	d.outside = fmt.Sprintf("/proc/%d/root%s", cmd.Process.Pid, d.at)
 	script := fmt.Sprintf("#!/bin/sh\nexec "+enter+" -- \"$@\"\n", cmd.Process.Pid)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"presfed/agents/programs"
 	"presfed/db"
 	"presfed/routing"
 )
@@ -136,10 +137,7 @@ func startStormServer(ctx context.Context, t *testing.T, enter []string, users i
 	if runtime.GOOS != "linux" {
 		t.Skip("needs /proc and taskset")
 	}
-	binary, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := programs.Ours(t)
 	dir := t.TempDir()
 	directory := filepath.Join(dir, "directory.db")
 	d, err := db.Open(ctx, directory, db.Options{Create: true, Domain: db.Domain{Name: "example.com", Default: db.Allow}})

@@ -14,17 +14,15 @@ import (
 
 	"go.uber.org/goleak"
 
-	"presfed/agents/internal/built"
+	"presfed/agents/programs"
 )
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		built.Remove()
+		programs.Remove()
 		os.Exit(code)
 	}))
 }
-
-var program = built.Program
 
 // process is a server that runs.
 type process struct {

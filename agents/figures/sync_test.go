@@ -2,6 +2,7 @@ package figures
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"presfed/agents/programs"
 	"presfed/db"
 )
 
@@ -16,8 +18,10 @@ import (
 // disk, with the file's name, until they have ended.
 func watchSyncs(t *testing.T, into string) string {
 	t.Helper()
+	const what = "that servers wait for the disk"
+	programs.Need(t, "strace", "strace", what)
 	if out, err := exec.Command("strace", "-D", "-f", "-o", os.DevNull, "true").CombinedOutput(); err != nil {
-		t.Skipf("not tested, waits for the disk: needs strace: %v %s", err, out)
+		programs.Skip(t, what, fmt.Sprintf("strace may not trace here: %v %s", err, out))
 	}
 	run := filepath.Join(t.TempDir(), "run")
 	// Detached: what is asked to end is the program itself.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"presfed/agents/certs"
+	"presfed/agents/programs"
 	"presfed/db"
 	"presfed/routing"
 )
@@ -40,12 +41,10 @@ func newUnionBed(ctx context.Context, t *testing.T, place routing.Place, mode db
 	if runtime.GOOS != "linux" {
 		t.Skip("needs /proc, and other loopback addresses than 127.0.0.1")
 	}
-	binary, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := programs.Ours(t)
 	dir := t.TempDir()
 	b := &unionBed{t: t, binary: binary, dir: dir, directory: filepath.Join(dir, "directory.db"), flags: flags, servers: map[string]*process{}, listen: map[string][]string{}}
+	var err error
 	if b.authority, err = certs.NewAuthority(dir, "figures", time.Now()); err != nil {
 		t.Fatal(err)
 	}

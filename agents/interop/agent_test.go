@@ -4,13 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"presfed/agents/programs"
 )
 
 // agent is a device of ours, which the programs meet: it has logged in, says that
 // it is there, and watches somebody.
 func agent(t *testing.T, s *servers, user, watched string) *running {
 	t.Helper()
-	r := run(t, program(t), nil, "agent", user+"-pc", "--user", user+"@example.com", "--password-file", secret(t, user),
+	r := run(t, programs.Ours(t), nil, "agent", user+"-pc", "--user", user+"@example.com", "--password-file", secret(t, user),
 		"--server", "tcp:"+s.home(user).String(), "--buddies=false", "--answer", "auto", "--json")
 	r.await(`"type":"ready"`)
 	r.tell("publish " + document(t, user))

@@ -12,11 +12,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"presfed/agents/programs"
 )
 
 // TestBaresip: baresip logs in, publishes, watches, sends and receives.
 func TestBaresip(t *testing.T) {
-	need(t, "baresip", "baresip-core")
+	programs.Need(t, "baresip", "baresip-core", "what it does with us")
 	everywhere(t, "baresip", func(t *testing.T, s *servers, transport, other, row string) {
 		peer := agent(t, s, other, "alice")
 		phone := baresip(t, s, "alice", transport, other)

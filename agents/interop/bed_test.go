@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"presfed/agents/bed"
+	"presfed/agents/programs"
 )
 
 // users are two on server-a and two on server-b, who all may see each other.
@@ -47,7 +47,7 @@ func newServers(t *testing.T) *servers {
 	s := &servers{dir: t.TempDir(), addr: map[string]netip.AddrPort{}}
 	// Each test has a network of its own, so that several run at once.
 	network := netip.PrefixFrom(netip.AddrFrom4([4]byte{127, byte(20 + rand.IntN(200)), byte(rand.IntN(256)), 0}), 24)
-	up, err := bed.Start(t.Context(), bed.ProcessOptions{Program: program(t), Options: bed.Options{Dir: s.dir, Topology: topology, Subnet: network}})
+	up, err := bed.Start(t.Context(), bed.ProcessOptions{Program: programs.Ours(t), Options: bed.Options{Dir: s.dir, Topology: topology, Subnet: network}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,18 +76,6 @@ func newServers(t *testing.T) *servers {
 
 // home is where a user's programs speak to.
 func (s *servers) home(user string) netip.AddrPort { return s.addr[users[user]] }
-
-// need skips a test whose program is not there, or fails it where all must be.
-func need(t *testing.T, name, debian string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err == nil {
-		return
-	}
-	if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
-		t.Fatalf("%s is not installed (Debian: %s), and PRESFED_REQUIRE_TOOLS=1 asks for it", name, debian)
-	}
-	t.Skipf("NOT TESTED: %s is not installed (Debian: %s)", name, debian)
-}
 
 // everywhere runs a test of a program by each transport, with the other user on the
 // same server, and on the other one.

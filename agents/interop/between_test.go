@@ -1,12 +1,16 @@
 package interop
 
-import "testing"
+import (
+	"testing"
+
+	"presfed/agents/programs"
+)
 
 // TestLinphoneAndBaresip: two programs that share no code, neither with us, each on
 // a server of its own.
 func TestLinphoneAndBaresip(t *testing.T) {
-	need(t, "linphonec", "linphone-cli")
-	need(t, "baresip", "baresip-core")
+	programs.Need(t, "linphonec", "linphone-cli", "what it does with us")
+	programs.Need(t, "baresip", "baresip-core", "what it does with us")
 	t.Parallel()
 	s := newServers(t)
 	alice := linphone(t, s, "alice", "udp", "bob")

@@ -6,19 +6,21 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"presfed/agents/programs"
 )
 
 // TestOursAtKamailio: our devices and helpers as clients of Kamailio's registrar,
 // presence server and proxy.
 func TestOursAtKamailio(t *testing.T) {
-	need(t, "kamailio", "kamailio, kamailio-presence-modules")
+	programs.Need(t, "kamailio", "kamailio, kamailio-presence-modules", "what it does with us")
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
 			server := transport + ":" + kamailio(t)
 			row := "our agent at Kamailio, " + strings.ToUpper(transport)
 			device := func(user string) *running {
-				r := run(t, program(t), nil, "agent", user+"-pc", "--user", user+"@example.com", "--password-file", secret(t, user),
+				r := run(t, programs.Ours(t), nil, "agent", user+"-pc", "--user", user+"@example.com", "--password-file", secret(t, user),
 					"--server", server, "--answer", "auto", "--json")
 				r.await(`"type":"ready"`)
 				return r
@@ -53,7 +55,7 @@ func helpers(t *testing.T, server string) {
 	row := "our helpers at Kamailio, " + strings.ToUpper(strings.SplitN(server, ":", 2)[0])
 	as := func(user string, command ...string) string {
 		t.Helper()
-		out, code := once(t.Context(), t, "", program(t), append(command, "--user", user+"@example.com", "--password-file", secret(t, user), "--server", server, "--json")...)
+		out, code := once(t.Context(), t, "", programs.Ours(t), append(command, "--user", user+"@example.com", "--password-file", secret(t, user), "--server", server, "--json")...)
 		if code != 0 {
 			t.Fatalf("%s: exit code %d\n%s", strings.Join(command, " "), code, out)
 		}

@@ -5,11 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"presfed/agents/programs"
 )
 
 // TestLinphone: linphonec logs in, publishes, watches, sends and receives.
 func TestLinphone(t *testing.T) {
-	need(t, "linphonec", "linphone-cli")
+	programs.Need(t, "linphonec", "linphone-cli", "what it does with us")
 	everywhere(t, "linphone", func(t *testing.T, s *servers, transport, other, row string) {
 		peer := agent(t, s, other, "alice")
 		phone := linphone(t, s, "alice", transport, other)

@@ -10,25 +10,15 @@ import (
 
 	"go.uber.org/goleak"
 
-	"presfed/agents/internal/built"
+	"presfed/agents/programs"
 )
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		built.Remove()
+		programs.Remove()
 		matrix.print()
 		os.Exit(code)
 	}))
-}
-
-// program is our own.
-func program(t *testing.T) string {
-	t.Helper()
-	binary, err := built.Program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return binary
 }
 
 // What was tried with a program, in the order of the columns.

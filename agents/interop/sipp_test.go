@@ -8,12 +8,14 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"presfed/agents/programs"
 )
 
 // TestSIPp: SIPp logs in by digest, publishes, watches, sends and receives, by the
 // scenarios of scripts/sipp.
 func TestSIPp(t *testing.T) {
-	need(t, "sipp", "sip-tester")
+	programs.Need(t, "sipp", "sip-tester", "what it does with us")
 	everywhere(t, "SIPp", func(t *testing.T, s *servers, transport, other, row string) {
 		peer := agent(t, s, other, "alice")
 		x := sipp{t: t, s: s, transport: transport, other: other, port: strconv.Itoa(freePort(t))}

@@ -6,13 +6,15 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"presfed/agents/programs"
 )
 
 // TestSipsak: sipsak logs in by digest, publishes and sends what it is given in a
 // file. It listens for nothing, and its own -M and -U do not get as far: -M crashes,
 // -U wants to resolve the domain.
 func TestSipsak(t *testing.T) {
-	need(t, "sipsak", "sipsak")
+	programs.Need(t, "sipsak", "sipsak", "what it does with us")
 	everywhere(t, "sipsak", func(t *testing.T, s *servers, transport, other, row string) {
 		peer := agent(t, s, other, "alice")
 		// Who is reached where sipsak registers her.

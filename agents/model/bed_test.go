@@ -19,7 +19,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 
 	"presfed/agents/certs"
@@ -58,16 +57,6 @@ type server struct {
 	cmd       *exec.Cmd // nil: it is dead
 	said      *bytes.Buffer
 	gone      func()
-}
-
-// build makes the program, for as long as the test lasts.
-func build(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "presfed")
-	if out, err := exec.Command("go", "build", "-o", path, "presfed/cmd/presfed").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return path
 }
 
 func newBed(ctx context.Context, program string, v variant) (b *bed, err error) {

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"presfed/agents/programs"
 )
 
 // What repeats a run, or makes it longer.
@@ -30,7 +32,7 @@ const (
 // TestModel runs random sequences of steps on real servers. A divergence is
 // printed as its seed and as a scenario that can be replayed.
 func TestModel(t *testing.T) {
-	program := build(t)
+	program := programs.Ours(t)
 	if path := os.Getenv(replayVariable); path != "" {
 		replay(t, program, path)
 		return

@@ -13,28 +13,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"presfed/agents/internal/wire"
+	"presfed/agents/programs"
 )
-
-// needTool skips, plainly, what a machine cannot test; where the environment
-// says that the tools must be there it fails instead.
-func needTool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
-		t.Fatalf("%s is required and not installed", name)
-	}
-	t.Skipf("not tested: %s is not installed", name)
-	return ""
-}
 
 // decode writes messages to a capture and returns what tshark shows of the
 // fields, a line a message.
 func decode(t *testing.T, messages []Message, filter string, fields ...string) []string {
 	t.Helper()
-	tshark := needTool(t, "tshark")
+	tshark := programs.Need(t, "tshark", "tshark", "captures that we write")
 	var b bytes.Buffer
 	if err := WritePcapng(&b, messages); err != nil {
 		t.Fatal(err)

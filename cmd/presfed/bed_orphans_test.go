@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"presfed/agents/programs"
 )
 
 // A bed whose own process is killed takes its roles along: nobody is left to
@@ -20,11 +22,9 @@ func TestKilledBedLeavesNoRoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "presfed")
-	for _, args := range [][]string{{"go", "build", "-o", binary, "."}, {binary, "bed", "init", filepath.Join(dir, "bed.yaml")}} {
-		if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v\n%s", args, err, out)
-		}
+	binary := programs.Ours(t)
+	if out, err := exec.CommandContext(t.Context(), binary, "bed", "init", filepath.Join(dir, "bed.yaml")).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 	bed := exec.CommandContext(t.Context(), binary, "bed", "up", filepath.Join(dir, "bed.yaml"), "--ports", "--dir", filepath.Join(dir, "b"), "--json")
 	out, err := bed.StdoutPipe()

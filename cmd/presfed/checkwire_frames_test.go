@@ -7,13 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"presfed/agents/programs"
 )
 
 // TestCheckWireCutsStreams: where TCP cuts what was written makes no difference to
 // what is compared, and nothing of it is passed over.
 func TestCheckWireCutsStreams(t *testing.T) {
 	for _, tool := range []string{"bash", "dumpcap", "tshark", "text2pcap", "jq"} {
-		needTool(t, tool, "MSRP in a capture, however it is cut")
+		programs.Need(t, tool, "tshark, jq", "MSRP in a capture, however it is cut")
 	}
 	var frames []string
 	for i, body := range []string{"a\r\n-------tid2$", strings.Repeat("0123456789", 300), "c"} {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"presfed/agents/programs"
 )
 
 // TestCheckWire compares what the flows report with what the kernel saw, and
@@ -17,19 +19,16 @@ import (
 func TestCheckWire(t *testing.T) {
 	const what = "what flows report against a capture of the loopback interface"
 	for _, tool := range []string{"bash", "dumpcap", "tshark", "text2pcap", "jq"} {
-		needTool(t, tool, what)
+		programs.Need(t, tool, "tshark, jq", what)
 	}
 	if os.Geteuid() != 0 {
-		if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
-			t.Fatal("only root may capture: " + what)
-		}
-		t.Skip("NOT TESTED: " + what + ", for only root may capture")
+		programs.Skip(t, what, "only root may capture")
 	}
-	binary, dir := buildProgram(t), t.TempDir()
+	binary, dir := programs.Ours(t), t.TempDir()
 	code, out := checkWire(t, binary, "--keep", dir)
 	switch {
-	case code == 2 && os.Getenv("PRESFED_REQUIRE_TOOLS") != "1":
-		t.Skipf("NOT TESTED: %s, for it is not possible here\n%s", what, out)
+	case code == 2:
+		programs.Skip(t, what, "it is not possible here: "+out)
 	case code != 0:
 		t.Fatalf("exit code %d\n%s", code, out)
 	}

@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"presfed/agents/programs"
 )
 
 // What compose prints of the flows' documents is valid by the RFCs' schemas,
 // sources and marked ids included.
 func TestComposeIsValid(t *testing.T) {
-	needTool(t, "xmllint", "what compose prints against the schemas")
+	programs.Need(t, "xmllint", "libxml2-utils", "what compose prints against the schemas")
 	files, err := filepath.Glob(filepath.Join("..", "..", "pidf", "testdata", "golden", "4.2.*.draft.xml"))
 	if err != nil || len(files) < 8 {
 		t.Fatalf("%v %v", files, err)

@@ -8,21 +8,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"presfed/agents/programs"
 )
 
 // TestFederationScript runs the set-up in plain shell with a binary of its own.
 func TestFederationScript(t *testing.T) {
-	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("NOT TESTED: scripts/federation, for there is no bash")
-	}
-	binary := filepath.Join(t.TempDir(), "presfed")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	bash := programs.Need(t, "bash", "bash", "scripts/federation")
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", filepath.Join("..", "..", "scripts", "federation"))
-	cmd.Env = append(os.Environ(), "PRESFED="+binary)
+	cmd := exec.CommandContext(ctx, bash, filepath.Join("..", "..", "scripts", "federation"))
+	cmd.Env = append(os.Environ(), "PRESFED="+programs.Ours(t))
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.CombinedOutput()
 	if err != nil {

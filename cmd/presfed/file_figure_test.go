@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"presfed/agents/client"
+	"presfed/agents/programs"
 )
 
 // A file passes in constant memory at both ends, whatever its size, is checked and
@@ -34,7 +35,7 @@ func TestFileInConstantMemory(t *testing.T) {
 		}
 	}
 	path, want := randomFile(t, size)
-	binary, folder := plainProgram(t), t.TempDir()
+	binary, folder := programs.Ours(t), t.TempDir()
 	bob := startAgent(t, binary, "--accept-files", folder)
 	alice := exec.CommandContext(t.Context(), binary, "send-im", "bob", "--user", "alice@example.com", "--server", bob.at, "--file", path, "--json")
 	output, err := alice.StdoutPipe()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"presfed/agents/client"
+	"presfed/agents/programs"
 )
 
 // killBed is a domain on two servers, made with the built binary.
@@ -26,10 +27,7 @@ type killBed struct {
 func newKillBed(ctx context.Context, t *testing.T) *killBed {
 	t.Helper()
 	b := &killBed{t: t, dir: t.TempDir(), listen: map[string][]string{}}
-	b.binary = filepath.Join(b.dir, "presfed")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", b.binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	b.binary = programs.Ours(t)
 	b.presfed(ctx, "certs", "init")
 	b.presfed(ctx, "directory", "init", "example.com", "--default", "allow")
 	for user, x := range map[string]string{"alice": "a", "bob": "b"} {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 
+	"presfed/agents/programs"
+
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 )
@@ -17,6 +19,7 @@ func TestMain(m *testing.M) {
 type leakless struct{ *testing.M }
 
 func (m leakless) Run() int {
+	defer programs.Remove()
 	code := m.M.Run()
 	if code != 0 {
 		return code

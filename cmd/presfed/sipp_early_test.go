@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"presfed/agents/client"
+	"presfed/agents/programs"
 )
 
 // TestSIPpEarly has a device of ours and a SIPp call each other through a server,
 // with reliable responses and early sessions.
 func TestSIPpEarly(t *testing.T) {
-	needTool(t, "sipp", "reliable responses and early sessions against SIPp")
-	binary := buildProgram(t)
+	programs.Need(t, "sipp", "sip-tester", "reliable responses and early sessions against SIPp")
+	binary := programs.Ours(t)
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport+" called", func(t *testing.T) {
 			s := startSippServer(t, binary, transport, "--no-auth")

@@ -15,12 +15,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"presfed/agents/programs"
 )
 
 // TestSIPp has SIPp, which shares no code with us, speak to server-a.
 func TestSIPp(t *testing.T) {
-	needTool(t, "sipp", "the server against SIPp")
-	binary := buildProgram(t)
+	programs.Need(t, "sipp", "sip-tester", "the server against SIPp")
+	binary := programs.Ours(t)
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			closed := startSippServer(t, binary, transport, "--digest-algorithms", "MD5")
@@ -40,8 +42,8 @@ func TestSIPp(t *testing.T) {
 
 // TestSIPpCanFail: a scenario that asks for what does not happen must be seen.
 func TestSIPpCanFail(t *testing.T) {
-	needTool(t, "sipp", "that a failing SIPp scenario is noticed")
-	open := startSippServer(t, buildProgram(t), "udp", "--no-auth")
+	programs.Need(t, "sipp", "sip-tester", "that a failing SIPp scenario is noticed")
+	open := startSippServer(t, programs.Ours(t), "udp", "--no-auth")
 	code, out := open.try(t.Context(), t, "register", "-au", "alice", "-ap", "wonderland") // no 401 comes
 	if code <= 0 {
 		t.Errorf("exit code %d, want a failure\n%s", code, out)

@@ -7,13 +7,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 
 	"presfed/agents/client"
+	"presfed/agents/programs"
 )
 
 // mostResident is how much memory either end of a message of any size may have
@@ -33,7 +33,7 @@ func TestStreamInConstantMemory(t *testing.T) {
 			t.Fatalf("PRESFED_STREAM: %v", err)
 		}
 	}
-	binary := plainProgram(t)
+	binary := programs.Ours(t)
 	bob := startAgent(t, binary, "--answer", "auto", "--accept-types", "*")
 	alice := exec.CommandContext(t.Context(), binary, "send-im", "bob", "--user", "alice@example.com", "--server", bob.at,
 		"--content-type", "application/octet-stream", "--timeout", "10m")
@@ -54,16 +54,6 @@ func TestStreamInConstantMemory(t *testing.T) {
 			t.Errorf("%s of %d bytes: %d KiB resident, want less than %d", name, size, resident, mostResident)
 		}
 	}
-}
-
-// plainProgram builds the program without the race detector's memory.
-func plainProgram(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "presfed")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return binary
 }
 
 // agentProcess is bob's agent in a process of its own, without a server.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"presfed/agents/programs"
 )
 
 // python is the one that Debian's packages are for, whatever stands before it in
@@ -54,10 +56,7 @@ func TestIndependentExpander(t *testing.T) {
 func needExpander(t *testing.T) {
 	t.Helper()
 	if out, err := exec.Command(python, "-c", "import recurring_ical_events").CombinedOutput(); err != nil {
-		if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
-			t.Fatalf("python3-recurring-ical-events is not installed, and PRESFED_REQUIRE_TOOLS=1 asks for it: %s", out)
-		}
-		t.Skip("NOT TESTED: occurrences against an independent expander, for python3-recurring-ical-events is not installed")
+		programs.Skip(t, "occurrences against an independent expander", "python3-recurring-ical-events is not installed: "+string(out))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"presfed/agents/internal/bounded"
+	"presfed/agents/programs"
 )
 
 func lines(s ...string) []byte { return []byte(strings.Join(s, "\r\n")) }
@@ -102,10 +103,7 @@ func TestPartsComeBackAsTheyWereWritten(t *testing.T) {
 
 // Python's email package shares no code with ours.
 func TestPartsAsAnotherReadsThem(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("NOT TESTED: no python3, that another program reads our multipart bodies")
-	}
+	python := programs.Need(t, "python3", "python3", "that another program reads our multipart bodies")
 	contentType, body := writtenParts(t)
 	cmd := exec.Command(python, "-c", `
 import sys, email, email.policy

@@ -18,17 +18,10 @@ import (
 	"time"
 
 	"presfed/agents/internal/wire"
+	"presfed/agents/programs"
 )
 
-// notTested skips the test aloud, unless tools are required.
-func notTested(t *testing.T, why string) {
-	t.Helper()
-	const what = "what MSRP writes against tshark"
-	if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
-		t.Fatalf("%s cannot be tested: %s", what, why)
-	}
-	t.Skipf("NOT TESTED: %s, for %s", what, why)
-}
+const whatTsharkSays = "what MSRP writes against tshark"
 
 // captured runs what speaks at an address, and gives what the kernel saw of it when
 // all is there.
@@ -44,7 +37,7 @@ func captured(t *testing.T, at netip.Addr, speak func(), all func(file string) b
 		missing = "only root may capture"
 	}
 	if missing != "" {
-		notTested(t, missing)
+		programs.Skip(t, whatTsharkSays, missing)
 	}
 	file := filepath.Join(t.TempDir(), "capture")
 	dump := exec.Command("dumpcap", "-q", "-i", "lo", "-s", "0", "-B", "64", "-f", "host "+at.String(), "-w", file)
@@ -62,7 +55,7 @@ func captured(t *testing.T, at netip.Addr, speak func(), all func(file string) b
 		talk.Write(b[:n])
 		if err != nil {
 			_ = dump.Wait()
-			notTested(t, "dumpcap says "+talk.String())
+			programs.Skip(t, whatTsharkSays, "dumpcap says "+talk.String())
 		}
 	}
 	speak()
@@ -74,7 +67,7 @@ func captured(t *testing.T, at netip.Addr, speak func(), all func(file string) b
 	rest, _ := io.ReadAll(said)
 	_ = dump.Wait()
 	if !strings.Contains(string(rest), "/0 (pcap:0/") {
-		notTested(t, "packets were dropped: "+string(rest))
+		programs.Skip(t, whatTsharkSays, "packets were dropped: "+string(rest))
 	}
 	return file
 }

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"presfed/agents/internal/policy"
+	"presfed/agents/programs"
 	"presfed/db"
 )
 
@@ -62,13 +63,7 @@ func TestThereAndBack(t *testing.T) {
 
 // TestSchema: what we write is valid by the RFCs' schemas.
 func TestSchema(t *testing.T) {
-	lint, err := exec.LookPath("xmllint")
-	if err != nil {
-		if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
-			t.Fatal("xmllint is not installed, and PRESFED_REQUIRE_TOOLS=1 asks for it")
-		}
-		t.Skip("NOT TESTED: what xmllint says of our documents: it is not installed (Debian: libxml2-utils)")
-	}
+	lint := programs.Need(t, "xmllint", "libxml2-utils", "our documents against the schemas")
 	schema, err := filepath.Abs(filepath.Join("testdata", "xsd", "pres-rules.xsd"))
 	if err != nil {
 		t.Fatal(err)

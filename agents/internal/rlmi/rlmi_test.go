@@ -15,6 +15,7 @@ import (
 
 	"presfed/agents/internal/bounded"
 	"presfed/agents/internal/message"
+	"presfed/agents/programs"
 )
 
 const start = `multipart/related;type="application/rlmi+xml";start="<nXYxAE@pres.vancouver.example.com>";boundary="50UBfW7LSCVLtggUPe5z"`
@@ -98,13 +99,7 @@ func TestWhatIsWrittenComesBack(t *testing.T) {
 
 // The schema is the RFC's, and xmllint's opinion is its own.
 func TestBySchema(t *testing.T) {
-	lint, err := exec.LookPath("xmllint")
-	if err != nil {
-		if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
-			t.Fatal("xmllint is not installed, and PRESFED_REQUIRE_TOOLS=1 asks for it")
-		}
-		t.Skip("NOT TESTED: what xmllint says of our documents: it is not installed (Debian: libxml2-utils)")
-	}
+	lint := programs.Need(t, "xmllint", "libxml2-utils", "our documents against the schemas")
 	for name, list := range lists {
 		list.URI = "sip:alice@example.com"            // any URI will do, but it has to be one
 		list.Resources = slices.Clone(list.Resources) // the others' tests have theirs

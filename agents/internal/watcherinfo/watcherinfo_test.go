@@ -14,6 +14,7 @@ import (
 
 	"presfed/agents/internal/bounded"
 	"presfed/agents/internal/message"
+	"presfed/agents/programs"
 )
 
 func TestTheRFCsExample(t *testing.T) {
@@ -64,13 +65,7 @@ func TestThereAndBack(t *testing.T) {
 
 // TestSchema: what we write is valid by the RFC's schema.
 func TestSchema(t *testing.T) {
-	lint, err := exec.LookPath("xmllint")
-	if err != nil {
-		if os.Getenv("PRESFED_REQUIRE_TOOLS") == "1" {
-			t.Fatal("xmllint is not installed, and PRESFED_REQUIRE_TOOLS=1 asks for it")
-		}
-		t.Skip("NOT TESTED: what xmllint says of our documents: it is not installed (Debian: libxml2-utils)")
-	}
+	lint := programs.Need(t, "xmllint", "libxml2-utils", "our documents against the schemas")
 	for name, d := range documents() {
 		path := filepath.Join(t.TempDir(), "doc.xml")
 		if err := os.WriteFile(path, d.Bytes(), 0o600); err != nil {

@@ -1,4 +1,4 @@
-package built
+package programs_test
 
 import (
 	"testing"

@@ -1,6 +1,6 @@
-// Package built is the program as a user has it, for tests that run it: built once,
-// without the race detector that the tests themselves may have.
-package built
+// Package programs is the programs that tests run: the one that users have, and those
+// of others.
+package programs
 
 import (
 	"fmt"
@@ -8,14 +8,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"testing"
 )
 
 // folder is where the program is; "" as long as none was built.
 var folder string
 
-// Program is the path of the built program, the same for all who ask. Whoever asks
-// calls Remove at the end. The error has what the compiler says.
-var Program = sync.OnceValues(func() (string, error) {
+var build = sync.OnceValues(func() (string, error) {
 	var err error
 	if folder, err = os.MkdirTemp("", "presfed-"); err != nil {
 		return "", err
@@ -26,6 +25,17 @@ var Program = sync.OnceValues(func() (string, error) {
 	}
 	return binary, nil
 })
+
+// Ours is the path of presfed, built once for all who ask, without the race detector
+// that the tests themselves may have. Whose tests ask calls Remove when all have ended.
+func Ours(t testing.TB) string {
+	t.Helper()
+	binary, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
 
 // Remove removes the program, if it was built.
 func Remove() {
