@@ -21,17 +21,6 @@ type Element struct {
 // IsZero tells whether there is no element.
 func (e Element) IsZero() bool { return e.root == nil }
 
-// NewElement makes an element that holds text, for documents built by hand.
-func NewElement(name Name, prefix, text string) Element {
-	root := etree.NewElement("x")
-	root.Space, root.Tag = prefix, name.Local
-	root.Attr = append(root.Attr, declaration(prefix, name.Space))
-	if text != "" {
-		root.CreateText(text)
-	}
-	return Element{root}
-}
-
 // Name is the element's expanded name.
 func (e Element) Name() Name {
 	if e.root == nil {

@@ -11,14 +11,6 @@ type Scope struct {
 	Why string
 }
 
-// Form tells the two forms apart.
-func (s Scope) Form() Form {
-	if s.Server != "" {
-		return ServerForm
-	}
-	return DomainForm
-}
-
 // ScopeOf reads the host and port (0 for none) of a Request-URI. A host that is
 // neither the domain nor a server's is refused with 404.
 //

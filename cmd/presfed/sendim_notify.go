@@ -105,7 +105,7 @@ func (opts sendIMOptions) await(ctx context.Context, id string, v client.Envelop
 				return context.Cause(ctx)
 			}
 			return fail(exitTimeout, fmt.Errorf("no notice of %s within %s", joined(wanted), opts.device.timeout),
-				"the recipient may not want to tell; --timeout waits longer")
+				"the recipient may not want to tell, or may not write back; --timeout waits longer")
 		}
 	}
 	return verdict

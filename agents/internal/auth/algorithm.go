@@ -27,9 +27,6 @@ const (
 // algorithms is every algorithm, strongest first.
 var algorithms = []Algorithm{SHA512256, SHA256, MD5}
 
-// Algorithms lists every algorithm that an HA1 can be made for.
-func Algorithms() []Algorithm { return slices.Clone(algorithms) }
-
 // ParseAlgorithms reads a list as flags give it, "SHA-256,MD5": the order is
 // the order of preference (RFC 8760 section 2.3).
 func ParseAlgorithms(s string) ([]Algorithm, error) {

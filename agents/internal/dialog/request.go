@@ -100,10 +100,6 @@ func refreshed(target string, m message.Message) (string, error) {
 	return contactOf(m)
 }
 
-// Over says whether a response to a request within the dialog ends it (section
-// 12.2.1.2): 481 and 408.
-func Over(res *message.Response) bool { return res.StatusCode == 481 || res.StatusCode == 408 }
-
 // NextHop is the URI that decides where the dialog's requests go (section
 // 8.1.2): the first of the route set, loose router or strict, or the target.
 func (d *Dialog) NextHop() (message.URI, error) {
