@@ -2,6 +2,7 @@ package pidf
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"regexp"
 	"runtime/metrics"
@@ -115,8 +116,8 @@ func TestNothingIsSlow(t *testing.T) {
 		"references":     `<note>` + full("&#65;") + `</note>`,
 		"lines":          `<note>` + full("\n") + `</note>`,
 	} {
-		start, before := time.Now(), allocated()
-		d, err := Parse([]byte(head+body+tail), Limits{})
+		before := allocated()
+		_, err := Parse([]byte(head+body+tail), Limits{})
 		if spent := allocated() - before; spent > 2<<20+400*uint64(len(body)) {
 			t.Errorf("%s: %d bytes took %d bytes of memory", name, len(body), spent)
 		}
@@ -124,16 +125,31 @@ func TestNothingIsSlow(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		Write(d, Draft)
-		share := Share{Source: device("k", 1), Document: d}
-		composed, _ := Explain(d.Entity, share, share, Share{Source: device("l", 1), Document: d})
-		Write(composed, Standard)
-		if took := time.Since(start); took > time.Second {
+		took := fastest(3, time.Second, func() {
+			d, _ := Parse([]byte(head+body+tail), Limits{})
+			Write(d, Draft)
+			share := Share{Source: device("k", 1), Document: d}
+			composed, _ := Explain(d.Entity, share, share, Share{Source: device("l", 1), Document: d})
+			Write(composed, Standard)
+		})
+		if took > time.Second {
 			t.Errorf("%s: took %v", name, took)
 		} else {
 			t.Logf("%s: %v", name, took)
 		}
 	}
+}
+
+// fastest is how long f takes: of a few times, for the machine may be busy with
+// something else, unless it is quick enough at once.
+func fastest(times int, enough time.Duration, f func()) time.Duration {
+	best := time.Duration(math.MaxInt64)
+	for ; times > 0 && best > enough; times-- {
+		start := time.Now()
+		f()
+		best = min(best, time.Since(start))
+	}
+	return best
 }
 
 func attributes(n int) string {
