@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"presfed/agents/internal/dialog"
 	"presfed/agents/internal/message"
@@ -251,6 +252,7 @@ type way struct {
 
 func (w *way) tapped(c *server.Config) {
 	name := c.Name
+	c.FirstNotify = 10 * time.Second // on a busy machine as well all that it waits for is there
 	c.Tap = func(r wire.Record) {
 		method, _, _ := strings.Cut(string(r.Raw), " ")
 		if r.Direction != wire.In || method == "SIP/2.0" || method == message.ACK || method == message.SUBSCRIBE || !strings.Contains(string(r.Raw), "From: <sip:eve@") {
