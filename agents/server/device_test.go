@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"presfed/agents/internal/message"
 	"presfed/agents/server"
 )
 
@@ -47,7 +48,7 @@ func TestOneDeviceOfTwoIsGone(t *testing.T) {
 	publish := func(note string) {
 		t.Helper()
 		req := there.request("PUBLISH", "alice", "Event", "presence", "Expires", "3600", "Content-Type", "application/pidf+xml")
-		req.SetBody([]byte(strings.ReplaceAll(string(status("open", note).Body), "sip:bob@", "sip:alice@")))
+		message.SetBody(req, "", []byte(strings.ReplaceAll(string(status("open", note).Body), "sip:bob@", "sip:alice@")))
 		heard := there.ask(req)
 		if got := string(there.take("NOTIFY", 200).Body()); !strings.Contains(got, note) {
 			t.Errorf("want %s, and she is told\n%s", note, got)

@@ -252,7 +252,7 @@ func TestARestartRefreshesWhatItHeld(t *testing.T) {
 	}
 	c.notifies("active;expires=300", documentOf("alice", "phone", "closed", ""))
 	if len(c.requests) > 0 {
-		t.Errorf("more is asked:\n%s", next(t, c.requests).Request())
+		t.Errorf("more is asked:\n%s", message.Bytes(next(t, c.requests).Request()))
 	}
 }
 

@@ -165,7 +165,7 @@ func peerFailure(err error, o deviceOptions) error {
 	case errors.Is(err, client.ErrAuthentication):
 		return fail(exitAuth, err, "check the user's name and password")
 	case errors.As(err, &refused):
-		return fail(exitRefused, err, refusalHint(refused))
+		return fail(exitRefused, err, refusalHint(refused.Status(), refused.Field))
 	case errors.As(err, &stopped), errors.Is(err, client.ErrNoFiles), errors.Is(err, client.ErrDeclined), errors.Is(err, client.ErrTooLarge), errors.Is(err, client.ErrType):
 		return fail(exitRefused, err, "")
 	case errors.Is(err, client.ErrLost), errors.Is(err, client.ErrLate):

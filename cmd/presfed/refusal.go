@@ -1,12 +1,9 @@
 package main
 
-import "presfed/agents/client"
-
-// refusalHint is what to do about a final response; empty where nothing can be
-// said that the response does not.
-func refusalHint(refused *client.RefusedError) string {
-	field := refused.Field
-	switch refused.Status() {
+// refusalHint is what to do about a final response of that status; empty where
+// nothing can be said that the response does not. field is what it says in a field.
+func refusalHint(status int, field func(name string) string) string {
+	switch status {
 	case 403:
 		return "the user's policy or the server says no; for your own domain, presfed directory show USER tells the rules"
 	case 404:

@@ -3,10 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-
-	"github.com/emiago/sipgo/sip"
-
-	"presfed/agents/client"
 )
 
 func TestRefusalHint(t *testing.T) {
@@ -24,11 +20,12 @@ func TestRefusalHint(t *testing.T) {
 		{500, "", "", "may be down"},
 		{499, "", "", ""},
 	} {
-		res := &sip.Response{StatusCode: c.status}
-		if c.field != "" {
-			res.AppendHeader(sip.NewHeader(c.field, c.value))
-		}
-		got := refusalHint(&client.RefusedError{Method: "PUBLISH", Response: res})
+		got := refusalHint(c.status, func(name string) string {
+			if name == c.field {
+				return c.value
+			}
+			return ""
+		})
 		if !strings.Contains(got, c.want) || c.want == "" && got != "" {
 			t.Errorf("%d %s: %q, want %q", c.status, c.value, got, c.want)
 		}

@@ -118,7 +118,7 @@ func (b *bed) quiet() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.asked) > 0 {
-		b.t.Fatalf("asked\n%s", b.asked[0].req)
+		b.t.Fatalf("asked\n%s", message.Bytes(b.asked[0].req))
 	}
 }
 

@@ -1,10 +1,6 @@
 package message
 
-import (
-	"strings"
-
-	sipgo "github.com/emiago/sipgo/sip"
-)
+import "strings"
 
 // Param is a header parameter; Value is as it stands, quotes included.
 type Param struct{ Name, Value string }
@@ -53,15 +49,14 @@ func (p Params) Without(name string) Params {
 	return out
 }
 
-func (p Params) write(b *strings.Builder) {
+func (p Params) append(b []byte) []byte {
 	for _, q := range p {
-		b.WriteByte(';')
-		b.WriteString(q.Name)
+		b = append(append(b, ';'), q.Name...)
 		if q.Value != "" {
-			b.WriteByte('=')
-			b.WriteString(q.Value)
+			b = append(append(b, '='), q.Value...)
 		}
 	}
+	return b
 }
 
 // Address is a name-addr or addr-spec with its header parameters (RFC 3261
@@ -150,19 +145,16 @@ func ParseParams(s string) (Params, error) {
 
 // String is the address with its URI in angle brackets.
 func (a Address) String() string {
-	var b strings.Builder
 	if a.URI.Wildcard {
 		return "*"
 	}
+	b := make([]byte, 0, 128)
 	if a.Display != "" {
-		b.WriteString(Quote(a.Display))
-		b.WriteByte(' ')
+		b = append(append(b, Quote(a.Display)...), ' ')
 	}
-	b.WriteByte('<')
-	b.WriteString(a.URI.String())
-	b.WriteByte('>')
-	a.Params.write(&b)
-	return b.String()
+	b = append(b, '<')
+	b = append(appendURI(b, a.URI), '>')
+	return string(a.Params.append(b))
 }
 
 // Tag is the address's tag parameter, or "".
@@ -197,20 +189,20 @@ func From(m Message) (Address, error) { return single(m, "From") }
 func To(m Message) (Address, error) { return single(m, "To") }
 
 func single(m Message, name string) (Address, error) {
-	h := find(m, name)
-	if h == nil || h.Value() == "" {
+	f := find(m, name)
+	if f == nil || f.value == "" {
 		return Address{}, &ParseError{Status: 400, Where: name, What: "missing"}
 	}
-	return addressOf(h)
+	return addressOf(f)
 }
 
 // addressOf reads the one address of a field, if Parse has not.
-func addressOf(h sipgo.Header) (Address, error) {
-	if f, ok := h.(*field); ok && f.address != nil {
+func addressOf(f *field) (Address, error) {
+	if f.address != nil {
 		return *f.address, nil
 	}
-	a, err := ParseAddress(h.Value())
-	return a, at(err, h.Name())
+	a, err := ParseAddress(f.value)
+	return a, at(err, f.name)
 }
 
 // Addresses reads every address of a field.

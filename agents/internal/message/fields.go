@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // compact maps the compact forms of RFC 3261 section 7.3.3 and of the
@@ -59,19 +57,19 @@ func isCanonical(name string) bool {
 // Get is the first value of the field, or "". A parsed message has canonical
 // names only; name must be canonical.
 func Get(m Message, name string) string {
-	if h := find(m, name); h != nil {
-		return h.Value()
+	if f := find(m, name); f != nil {
+		return f.value
 	}
 	return ""
 }
 
 // Has says whether the field is there at all.
-func Has(m Message, name string) bool { return index(m, name) >= 0 }
+func Has(m Message, name string) bool { return find(m, name) != nil }
 
 // Count is how many fields of that name there are.
 func Count(m Message, name string) (n int) {
-	for _, h := range listOf(m) {
-		if h.Name() == name {
+	for _, f := range m.held().fields {
+		if f.name == name {
 			n++
 		}
 	}
@@ -81,9 +79,9 @@ func Count(m Message, name string) (n int) {
 // Raw is every field of that name, a line each, in order.
 func Raw(m Message, name string) []string {
 	var out []string
-	for _, h := range listOf(m) {
-		if h.Name() == name {
-			out = append(out, h.Value())
+	for _, f := range m.held().fields {
+		if f.name == name {
+			out = append(out, f.value)
 		}
 	}
 	return out
@@ -93,9 +91,9 @@ func Raw(m Message, name string) []string {
 // that stand outside quotes and angle brackets, trimmed, empty ones left out.
 func Values(m Message, name string) []string {
 	var out []string
-	for _, h := range listOf(m) {
-		if h.Name() == name {
-			out = append(out, SplitList(h.Value())...)
+	for _, f := range m.held().fields {
+		if f.name == name {
+			out = appendList(out, f.value)
 		}
 	}
 	return out
@@ -109,58 +107,53 @@ func HasToken(m Message, name, token string) bool {
 
 // Set makes value the only one of the field, in the first one's place.
 func Set(m Message, name, value string) {
-	h := newField(name, value)
-	list := listOf(m)
-	for i, old := range list {
-		if old.Name() == name {
-			list[i] = h
-			removeFrom(m, name, i+1)
-			return
-		}
+	i := index(m, name)
+	if i < 0 {
+		Add(m, name, value)
+		return
 	}
-	m.AppendHeader(h)
+	m.held().fields[i] = &field{name: name, value: value}
+	removeFrom(m, name, i+1)
 }
 
 // Add appends a field.
-func Add(m Message, name, value string) { m.AppendHeader(newField(name, value)) }
+func Add(m Message, name, value string) {
+	c := m.held()
+	c.fields = append(c.fields, &field{name: name, value: value})
+}
 
 // Prepend puts fields first, in the order given.
 func Prepend(m Message, name string, values ...string) { insert(m, 0, name, values...) }
 
 // Lead puts fields before all others but Via, in the order given.
 func Lead(m Message, name string, values ...string) {
-	list, at := listOf(m), 0
-	for at < len(list) && list[at].Name() == "Via" {
+	list, at := m.held().fields, 0
+	for at < len(list) && list[at].name == "Via" {
 		at++
 	}
 	insert(m, at, name, values...)
 }
 
 // SetFirst gives the first field of that name, which there is, another value.
-func SetFirst(m Message, name, value string) { listOf(m)[index(m, name)] = newField(name, value) }
+func SetFirst(m Message, name, value string) {
+	m.held().fields[index(m, name)] = &field{name: name, value: value}
+}
 
 // Remove takes every field of that name out.
 func Remove(m Message, name string) { removeFrom(m, name, 0) }
 
 // removeFrom takes out the fields of that name at or after the index.
 func removeFrom(m Message, name string, from int) {
-	list := listOf(m)
-	keep := from
-	for i := from; i < len(list); i++ {
-		if list[i].Name() != name {
-			list[keep] = list[i]
-			keep++
-		}
-	}
-	cut(m, keep)
+	c := m.held()
+	kept := slices.DeleteFunc(c.fields[from:], func(f *field) bool { return f.name == name })
+	c.fields = c.fields[:from+len(kept)]
 }
 
 // RemoveFirst takes the first field of that name out.
 func RemoveFirst(m Message, name string) {
-	list := listOf(m)
 	if i := index(m, name); i >= 0 {
-		copy(list[i:], list[i+1:])
-		cut(m, len(list)-1)
+		c := m.held()
+		c.fields = slices.Delete(c.fields, i, i+1)
 	}
 }
 
@@ -172,26 +165,20 @@ func Seconds(m Message, name string) (seconds uint32, ok bool) {
 }
 
 // SplitList splits at commas outside quotes and angle brackets.
-func SplitList(s string) []string {
-	if !strings.Contains(s, ",") {
-		if s = strings.TrimSpace(s); s == "" {
-			return nil
-		}
-		return []string{s}
-	}
-	return slices.DeleteFunc(splitOutside(s, ','), func(v string) bool { return v == "" })
-}
+func SplitList(s string) []string { return appendList(nil, s) }
 
-// splitOutside gives what stands between the separators, trimmed; it may be empty.
-func splitOutside(s string, sep byte) (out []string) {
-	for {
-		end := indexOutside(s, sep)
-		out = append(out, strings.TrimSpace(s[:end]))
-		if end == len(s) {
-			return out
+func appendList(out []string, s string) []string {
+	for s != "" {
+		end := len(s)
+		if strings.IndexByte(s, ',') >= 0 {
+			end = indexOutside(s, ',')
 		}
-		s = s[end+1:]
+		if v := strings.TrimSpace(s[:end]); v != "" {
+			out = append(out, v)
+		}
+		s = s[min(end+1, len(s)):]
 	}
+	return out
 }
 
 // indexOutside is where the first separator stands outside quotes and angle
@@ -214,14 +201,4 @@ func indexOutside(s string, sep byte) int {
 		}
 	}
 	return len(s)
-}
-
-func listOf(m Message) []sipgo.Header {
-	switch m := m.(type) {
-	case *Request:
-		return m.Headers()
-	case *Response:
-		return m.Headers()
-	}
-	return nil
 }

@@ -33,18 +33,41 @@ func at(err error, field string) error {
 func IsToken(s string) bool { return s != "" && isToken(s) }
 
 // isToken checks RFC 3261 section 25.1's token.
-func isToken(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if !isTokenByte(s[i]) {
+func isToken(s string) bool { return s != "" && tokens.all(s) }
+
+// set is a set of bytes.
+type set [256]bool
+
+func setOf(bytes string) *set {
+	var s set
+	for i := range len(bytes) {
+		s[bytes[i]] = true
+	}
+	return &s
+}
+
+// all says that s has nothing but bytes of the set.
+func (b *set) all(s string) bool {
+	for i := range len(s) {
+		if !b[s[i]] {
 			return false
 		}
 	}
-	return s != ""
+	return true
 }
 
-func isTokenByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-.!%*_+`'~", c) >= 0
-}
+const (
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits = "0123456789"
+)
+
+var (
+	tokens   = setOf(lower + upper + digits + "-.!%*_+`'~")
+	schemes  = setOf(lower + digits + "+-.") // RFC 3986 section 3.1, in lower case
+	names    = setOf(lower + upper + digits + "-._")
+	literals = setOf(digits + "abcdefABCDEF:.") // IPv6
+)
 
 func isQuoted(s string) bool {
 	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {

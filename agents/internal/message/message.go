@@ -1,10 +1,9 @@
 // Package message is a SIP message as a value: read, checked, changed and
 // written (RFC 3261 section 7).
 //
-// Requests, responses and URIs are sipgo's types, but every header field is
-// kept as it came, in order: sipgo's typed headers drop header parameters and
-// quoting that a proxy must pass on. The typed views here (Address, Via, CSeq)
-// are read from those fields when they are needed.
+// URIs are sipgo's. Every header field is kept as it came, in order: sipgo's typed
+// headers drop header parameters and quoting that a proxy must pass on. The typed
+// views here (Address, Via, CSeq) are read from those fields when they are needed.
 package message
 
 import (
@@ -14,17 +13,43 @@ import (
 	sipgo "github.com/emiago/sipgo/sip"
 )
 
-// The message types, with every header field raw.
-type (
-	// Message is a request or a response.
-	Message = sipgo.Message
-	// Request is a start line with a method and a Request-URI, fields, a body.
-	Request = sipgo.Request
-	// Response is a start line with a status, fields, a body.
-	Response = sipgo.Response
-	// URI is a SIP or SIPS URI (RFC 3261 section 19.1); other schemes are kept raw.
-	URI = sipgo.Uri
-)
+// URI is a SIP or SIPS URI (RFC 3261 section 19.1); other schemes are kept raw.
+type URI = sipgo.Uri
+
+// Message is a request or a response.
+type Message interface {
+	// Body is what follows the fields. It must not be written to.
+	Body() []byte
+	held() *content
+}
+
+// Request is a start line with a method and a Request-URI, fields, a body.
+type Request struct {
+	Method    string
+	Recipient URI
+	content
+}
+
+// Response is a start line with a status, fields, a body.
+type Response struct {
+	StatusCode int
+	Reason     string
+	content
+}
+
+// content is what requests and responses have alike. The list of fields is a
+// message's own; the fields never change, and copies share them.
+type content struct {
+	fields []*field
+	body   []byte
+}
+
+// Body is what follows the fields.
+func (c *content) Body() []byte   { return c.body }
+func (c *content) held() *content { return c }
+
+// room is how many fields more than it came with a message gets on its way.
+const room = 4
 
 // The methods in use.
 const (
@@ -57,11 +82,7 @@ func Unserved(method string) int {
 
 // NewRequest is a request without fields. The caller adds them all; Bytes adds
 // Content-Length.
-func NewRequest(method string, uri URI) *Request {
-	req := &Request{Method: sipgo.RequestMethod(method), Recipient: uri}
-	req.SipVersion = "SIP/2.0"
-	return req
-}
+func NewRequest(method string, uri URI) *Request { return &Request{Method: method, Recipient: uri} }
 
 // NewResponse answers req (RFC 3261 section 8.2.6): Via, From, To, Call-ID and
 // CSeq as they came, Record-Route where a dialog may begin, and toTag in To
@@ -70,28 +91,29 @@ func NewResponse(req *Request, status int, reason, toTag string) *Response {
 	if reason == "" {
 		reason = Reason(status)
 	}
-	res := sipgo.NewResponse(status, reason)
-	for _, h := range req.Headers() {
-		switch h.Name() {
+	res := &Response{StatusCode: status, Reason: reason}
+	res.fields = make([]*field, 0, 8+room)
+	for _, f := range req.fields {
+		switch f.name {
 		case "Via", "From", "Call-ID", "CSeq":
-			res.AppendHeader(h)
+			res.fields = append(res.fields, f)
 		case "Timestamp":
 			if status == 100 {
-				res.AppendHeader(h)
+				res.fields = append(res.fields, f)
 			}
 		case "Record-Route":
-			if method := string(req.Method); status > 100 && status < 300 &&
+			if method := req.Method; status > 100 && status < 300 &&
 				(method == INVITE || method == SUBSCRIBE || method == NOTIFY || method == REFER) {
-				res.AppendHeader(h)
+				res.fields = append(res.fields, f)
 			}
 		case "To":
-			a, err := addressOf(h)
+			a, err := addressOf(f)
 			if err != nil || status == 100 || toTag == "" || a.Tag() != "" {
-				res.AppendHeader(h)
+				res.fields = append(res.fields, f)
 			} else if _, empty := a.Params.Get("tag"); empty {
 				Add(res, "To", a.WithTag(toTag).String())
 			} else {
-				Add(res, "To", h.Value()+";tag="+toTag) // as it came (RFC 3261 section 8.2.6.2)
+				Add(res, "To", f.value+";tag="+toTag) // as it came (RFC 3261 section 8.2.6.2)
 			}
 		}
 	}
@@ -103,14 +125,14 @@ func NewResponse(req *Request, status int, reason, toTag string) *Response {
 func Clone(req *Request) *Request {
 	c := *req
 	c.Recipient = *req.Recipient.Clone()
-	c.PrependHeader() // a list of its own
+	c.fields = append(make([]*field, 0, len(req.fields)+room), req.fields...)
 	return &c
 }
 
 // CloneResponse is Clone for a response.
 func CloneResponse(res *Response) *Response {
 	c := *res
-	c.PrependHeader()
+	c.fields = append(make([]*field, 0, len(res.fields)+room), res.fields...)
 	return &c
 }
 
@@ -120,10 +142,7 @@ func SetBody(m Message, contentType string, body []byte) {
 	if contentType != "" {
 		Set(m, "Content-Type", contentType)
 	}
-	if len(body) > 0 || len(m.Body()) > 0 {
-		m.SetBody(body)
-	}
-	// sipgo remembers a length it has read before: the field is ours to write.
+	m.held().body = body
 	if length := strconv.Itoa(len(body)); Get(m, "Content-Length") != length {
 		Set(m, "Content-Length", length)
 	}
@@ -134,32 +153,36 @@ func Bytes(m Message) []byte {
 	if find(m, "Content-Length") == nil {
 		SetBody(m, "", m.Body())
 	}
-	var start string
+	c := m.held()
+	size := startSize + 4 + len(c.body)
+	for _, f := range c.fields {
+		size += len(f.name) + len(f.value) + 4
+	}
+	b := make([]byte, 0, size)
 	switch m := m.(type) {
 	case *Request:
-		start = string(m.Method) + " " + m.Recipient.String() + " " + m.SipVersion
+		b = append(append(b, m.Method...), ' ')
+		b = append(appendURI(b, m.Recipient), " SIP/2.0\r\n"...)
 	case *Response:
-		start = m.SipVersion + " " + strconv.Itoa(m.StatusCode) + " " + m.Reason
+		b = append(b, "SIP/2.0 "...)
+		b = append(strconv.AppendInt(b, int64(m.StatusCode), 10), ' ')
+		b = append(append(b, m.Reason...), "\r\n"...)
 	}
-	size := len(start) + 4 + len(m.Body())
-	for _, h := range listOf(m) {
-		size += len(h.Name()) + len(h.Value()) + 4
-	}
-	b := append(append(make([]byte, 0, size), start...), "\r\n"...)
-	for _, h := range listOf(m) {
-		b = append(b, h.Name()...)
-		b = append(b, ": "...)
-		b = append(b, h.Value()...)
-		b = append(b, "\r\n"...)
+	for _, f := range c.fields {
+		b = append(append(b, f.name...), ": "...)
+		b = append(append(b, f.value...), "\r\n"...)
 	}
 	b = append(b, "\r\n"...)
-	return append(b, m.Body()...)
+	return append(b, c.body...)
 }
+
+// startSize is room for most start lines.
+const startSize = 160
 
 // Method is the request's method, or the CSeq method of a response.
 func Method(m Message) string {
 	if req, ok := m.(*Request); ok {
-		return string(req.Method)
+		return req.Method
 	}
 	cseq, _ := CSeqOf(m)
 	return cseq.Method

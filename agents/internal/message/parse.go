@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	sipgo "github.com/emiago/sipgo/sip"
 )
 
 // Limits bound what one message may hold.
@@ -25,7 +23,7 @@ var DefaultLimits = Limits{HeaderBytes: 16 << 10, Headers: 128, BodyBytes: 256 <
 // joined, list fields of Via, Route and Record-Route stand a value a line. What
 // is wrong comes back as a *ParseError; for a request whose Via, From, To,
 // Call-ID and CSeq could be read, the message comes back beside it, so that it
-// can be answered.
+// can be answered. Its body stands in raw, which must not change afterwards.
 func Parse(raw []byte, limits Limits) (Message, error) {
 	head, body, ended := splitHead(raw)
 	var large error
@@ -43,11 +41,11 @@ func Parse(raw []byte, limits Limits) (Message, error) {
 	if msg == nil {
 		return nil, err
 	}
-	headers := make([]sipgo.Header, len(fields))
+	c := msg.held()
+	c.fields = make([]*field, len(fields), len(fields)+room)
 	for i := range fields {
-		headers[i] = &fields[i]
+		c.fields[i] = &fields[i]
 	}
-	msg.PrependHeader(headers...)
 	if err != nil {
 		return msg, err
 	}
@@ -68,10 +66,10 @@ func Parse(raw []byte, limits Limits) (Message, error) {
 		if err != nil || int(n) > len(body) {
 			return msg, &ParseError{Status: 400, Where: "Content-Length", What: fmt.Sprintf("says %s, %d bytes came", quoteClip(v), len(body))}
 		}
-		body = body[:n] // RFC 3261 section 18.3: what follows in a datagram is dropped
+		body = body[:n:n] // RFC 3261 section 18.3: what follows in a datagram is dropped
 	}
 	if len(body) > 0 || Has(msg, "Content-Length") {
-		SetBody(msg, "", bytes.Clone(body))
+		SetBody(msg, "", body)
 	}
 	return msg, nil
 }
@@ -106,7 +104,7 @@ func parseStart(line string) (Message, error) {
 		if err != nil || len(code) != 3 || n < 100 || n > 699 {
 			return nil, &ParseError{Status: 400, Where: "status line", What: "no status of three digits in " + quoteClip(line)}
 		}
-		return sipgo.NewResponse(int(n), reason), nil
+		return &Response{StatusCode: int(n), Reason: reason}, nil
 	}
 	method, rest, ok := strings.Cut(line, " ")
 	uri, version, ok2 := strings.Cut(rest, " ")
@@ -141,7 +139,7 @@ func canonicalFields(head []byte, most int) (start string, fields []field, err e
 	if start == "" {
 		return "", nil, &ParseError{Status: 400, Where: "start line", What: "empty"}
 	}
-	fields = make([]field, 0, 16)
+	fields = make([]field, 0, min(strings.Count(rest, "\r\n"), most)+1)
 	for rest != "" {
 		line, after, _ := strings.Cut(rest, "\r\n")
 		rest = after
@@ -197,6 +195,7 @@ func badByte(s string, field bool) int {
 	quoted := false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
+		case c > '"' && c < 0x7f && c != '\\': // most are
 		case field && quoted && c == '\\' && i+1 < len(s) && s[i+1] != '\r' && s[i+1] != '\n':
 			i++
 		case c == '"':
@@ -228,8 +227,8 @@ func splitHead(raw []byte) (head, body []byte, ended bool) {
 func validate(m Message) error {
 	once := [...]string{"From", "To", "Call-ID", "CSeq", "Max-Forwards", "Max-Breadth", "Content-Length", "Expires", "Event", "Content-Type", "Subscription-State"}
 	var seen [len(once)]int
-	for _, h := range listOf(m) {
-		if i := slices.Index(once[:], h.Name()); i >= 0 {
+	for _, f := range m.held().fields {
+		if i := slices.Index(once[:], f.name); i >= 0 {
 			seen[i]++
 		}
 	}
@@ -249,25 +248,23 @@ func validate(m Message) error {
 		return err
 	}
 	req, isReq := m.(*Request)
-	if isReq && cseq.Method != string(req.Method) {
-		return &ParseError{Status: 400, Where: "CSeq", What: "method " + quoteClip(cseq.Method) + " in a " + string(req.Method)}
+	if isReq && cseq.Method != req.Method {
+		return &ParseError{Status: 400, Where: "CSeq", What: "method " + quoteClip(cseq.Method) + " in a " + req.Method}
 	}
-	for _, name := range [...]string{"From", "To"} {
-		a, err := single(m, name)
-		if err != nil {
-			return err
-		}
-		if f, ok := find(m, name).(*field); ok {
-			f.address = &a
-		}
+	var read struct { // in one piece, for all three are in every message
+		from, to Address
+		via      Via
 	}
-	via, err := TopVia(m)
-	if err != nil {
+	if read.from, err = From(m); err != nil {
 		return err
 	}
-	if f, ok := find(m, "Via").(*field); ok {
-		f.via = &via
+	if read.to, err = To(m); err != nil {
+		return err
 	}
+	if read.via, err = TopVia(m); err != nil {
+		return err
+	}
+	find(m, "From").address, find(m, "To").address, find(m, "Via").via = &read.from, &read.to, &read.via
 	if v := Get(m, "Max-Forwards"); isReq && v != "" {
 		if n, err := strconv.ParseUint(v, 10, 32); err != nil || n > 255 {
 			return &ParseError{Status: 400, Where: "Max-Forwards", What: "want 0 to 255, have " + quoteClip(v)}

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,19 +94,44 @@ func readHostPort(s string) (host string, port int, wrong string) {
 		}
 		port = int(n)
 	}
-	const names = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 	literal, isLiteral := strings.CutPrefix(host, "[")
 	literal, closed := strings.CutSuffix(literal, "]")
 	switch {
 	case host == "":
 		return "", 0, "no host"
 	// RFC 5118 section 4.10: three colons are put up with.
-	case isLiteral && (!closed || len(literal) < 2 || strings.Trim(literal, "0123456789abcdefABCDEF:.") != ""):
+	case isLiteral && (!closed || len(literal) < 2 || !literals.all(literal)):
 		return "", 0, "no IPv6 address between brackets"
-	case !isLiteral && strings.Trim(host, names) != "":
+	case !isLiteral && !names.all(host):
 		return "", 0, "no host"
 	}
 	return host, port, ""
+}
+
+// appendURI writes u, as u.String would, behind what is in b.
+func appendURI(b []byte, u URI) []byte {
+	if u.Raw() != "" || u.HierarhicalSlashes || len(u.Headers) > 0 || strings.IndexByte(u.Host, ':') >= 0 {
+		return append(b, u.String()...)
+	}
+	b = append(append(b, cmp.Or(u.Scheme, "sip")...), ':')
+	if u.User != "" {
+		b = append(b, u.User...)
+		if u.Password != "" {
+			b = append(append(b, ':'), u.Password...)
+		}
+		b = append(b, '@')
+	}
+	b = append(b, u.Host...)
+	if u.Port > 0 {
+		b = strconv.AppendInt(append(b, ':'), int64(u.Port), 10)
+	}
+	for _, kv := range u.UriParams {
+		b = append(append(b, ';'), kv.K...)
+		if kv.V != "" {
+			b = append(append(b, '='), kv.V...)
+		}
+	}
+	return b
 }
 
 // mostPairs is how many parameters or header fields a URI may have.
@@ -125,7 +151,7 @@ func pairs(s, sep string) (out sipgo.HeaderParams, ok bool) {
 
 // isScheme is RFC 3986 section 3.1, in lower case.
 func isScheme(s string) bool {
-	return s != "" && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == ""
+	return s != "" && s[0] >= 'a' && s[0] <= 'z' && schemes.all(s)
 }
 
 // URIParam reads a URI parameter; names compare without case, and what is escaped

@@ -88,13 +88,11 @@ func splitHostPort(s string) (host string, port int, err error) {
 
 // String is the field's value.
 func (v Via) String() string {
-	var b strings.Builder
-	b.WriteString("SIP/" + cmp.Or(v.Version, "2.0") + "/")
-	b.WriteString(v.Transport)
-	b.WriteByte(' ')
-	b.WriteString(v.SentBy())
-	v.Params.write(&b)
-	return b.String()
+	b := append(make([]byte, 0, 128), "SIP/"...)
+	b = append(append(b, cmp.Or(v.Version, "2.0")...), '/')
+	b = append(append(b, v.Transport...), ' ')
+	b = append(b, v.SentBy()...)
+	return string(v.Params.append(b))
 }
 
 // SentBy is host or host:port.
@@ -113,19 +111,19 @@ func (v Via) Branch() string {
 
 // TopVia reads the first Via of m, if Parse has not.
 func TopVia(m Message) (Via, error) {
-	h := find(m, "Via")
-	if h == nil || h.Value() == "" {
+	f := find(m, "Via")
+	if f == nil || f.value == "" {
 		return Via{}, &ParseError{Status: 400, Where: "Via", What: "missing"}
 	}
-	if f, ok := h.(*field); ok && f.via != nil {
+	if f.via != nil {
 		return *f.via, nil
 	}
-	return ParseVia(h.Value()[:indexOutside(h.Value(), ',')])
+	return ParseVia(f.value[:indexOutside(f.value, ',')])
 }
 
 // SetTopVia replaces the first Via of m, which has one.
 func SetTopVia(m Message, via Via) {
-	listOf(m)[index(m, "Via")] = &field{name: "Via", value: via.String(), via: &via}
+	m.held().fields[index(m, "Via")] = &field{name: "Via", value: via.String(), via: &via}
 }
 
 // Vias reads every Via of m.

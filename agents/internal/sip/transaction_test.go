@@ -66,7 +66,7 @@ func TestTimeoutAndRetransmission(t *testing.T) {
 
 func TestRetransmittedRequestIsAnsweredNotServed(t *testing.T) {
 	served := make(chan string, 4)
-	server := start(t, &handler{request: func(tx *ServerTx) { served <- tx.Request().Method.String(); answer(tx, 200) }}, nil)
+	server := start(t, &handler{request: func(tx *ServerTx) { served <- tx.Request().Method; answer(tx, 200) }}, nil)
 	c := raw(t, server, "udp")
 	buf := make([]byte, 4096)
 	var answers []string
@@ -128,7 +128,7 @@ func TestEarlyCancelWaitsForProvisional(t *testing.T) {
 	release := make(chan struct{})
 	methods := make(chan string, 4)
 	server := start(t, &handler{request: func(tx *ServerTx) {
-		methods <- tx.Request().Method.String()
+		methods <- tx.Request().Method
 		if tx.Request().Method == "CANCEL" {
 			answer(tx, 200)
 			answer(tx.Invite(), 487)
