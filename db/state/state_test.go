@@ -179,7 +179,7 @@ func TestAFileThatIsNotOursIsRefused(t *testing.T) {
 	newer := make("newer.db", fmt.Sprintf("PRAGMA application_id = %d", applicationID), "PRAGMA user_version = 99")
 	for path, want := range map[string]string{
 		foreign: "is a database, but not a server's state",
-		newer:   "has schema 99, written by a newer program: this one knows up to 7",
+		newer:   "has schema 99, written by a newer program: this one knows up to 8",
 	} {
 		s, err := Open(path, Options{})
 		if err == nil {
