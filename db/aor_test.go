@@ -2,6 +2,8 @@ package db_test
 
 import (
 	"errors"
+	"iter"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -67,6 +69,40 @@ func FuzzParseAOR(f *testing.F) {
 			t.Fatalf("%q is %q", s, aor)
 		}
 	})
+}
+
+// Every short string is taken exactly where the grammar of RFC 3261 section 25.1 has
+// it, which the expressions here write out.
+func TestParseAORByGrammar(t *testing.T) {
+	user := regexp.MustCompile(`^([A-Za-z0-9\-_.!~*'()&=+$,;?/]|%[0-9A-Fa-f]{2})+$`)
+	host := regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?$`)
+	for _, alphabet := range []string{"aZ0%-.", "%fG9[", "a0-._é", "Az;&!{"} {
+		for s := range words([]byte(alphabet), 5) {
+			if _, err := db.ParseAOR(s+"@a", ""); (err == nil) != user.MatchString(s) {
+				t.Errorf("user %q: %v", s, err)
+			}
+			folded := strings.ToLower(strings.TrimSuffix(s, ".")) // the root's dot may stand
+			if _, err := db.ParseAOR("a@"+s, ""); (err == nil) != host.MatchString(folded) {
+				t.Errorf("host %q: %v", s, err)
+			}
+		}
+	}
+}
+
+// words are all strings of up to most bytes of an alphabet.
+func words(alphabet []byte, most int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for queue := []string{""}; len(queue) > 0; queue = queue[1:] {
+			if !yield(queue[0]) {
+				return
+			}
+			for _, c := range alphabet {
+				if len(queue[0]) < most {
+					queue = append(queue, queue[0]+string([]byte{c}))
+				}
+			}
+		}
+	}
 }
 
 func BenchmarkParseAOR(b *testing.B) {

@@ -69,7 +69,7 @@ func (s Server) canonical() (Server, error) {
 		s.Identity = host
 	}
 	id := routing.Host(s.Identity)
-	if !hostRE.MatchString(id) || len(id) > 253 {
+	if !isHost(id) || len(id) > 253 {
 		return bad("identity", s.Identity, "the host name of its certificate, such as serverb.example.com")
 	}
 	s.Identity = id
@@ -86,7 +86,7 @@ func (s Server) canonical() (Server, error) {
 	return s, nil
 }
 
-func validHost(h string) bool { return hostRE.MatchString(h) || net.ParseIP(h) != nil }
+func validHost(h string) bool { return isHost(h) || net.ParseIP(h) != nil }
 
 func joinHostPort(host string, port int) string {
 	if port != 0 {
