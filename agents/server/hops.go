@@ -44,9 +44,7 @@ func (s *Server) way(next message.URI, peer db.Server, ok bool, done func([]sip.
 
 // resolve calls done at once for a literal address and later for a name.
 func (s *Server) resolve(ctx context.Context, uri message.URI, prove string, done func([]sip.Target, error)) {
-	ask := func() {
-		ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
-		defer cancel()
+	ask := func(ctx context.Context) {
 		found, err := s.resolver.URI(ctx, uri)
 		targets := make([]sip.Target, 0, len(found))
 		for _, c := range found {
@@ -58,11 +56,15 @@ func (s *Server) resolve(ctx context.Context, uri message.URI, prove string, don
 		}
 		done(targets, err)
 	}
-	if resolve.Literal(uri) {
-		ask()
+	if resolve.Literal(uri) { // nobody is asked
+		ask(ctx)
 		return
 	}
-	go ask() // bounded by resolveTimeout
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+		defer cancel()
+		ask(ctx)
+	}()
 }
 
 // serverAt is the server that a URI without a user, or in server form, names. Its
