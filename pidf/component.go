@@ -111,8 +111,12 @@ func idMark(publication string) string {
 	return "--" + hex.EncodeToString(sum[:4])
 }
 
-// plainID takes the marks off.
-func plainID(id, mark string) string {
+// plainID takes a publication's marks off.
+func plainID(id, publication string) string {
+	if !strings.Contains(id, "--") {
+		return id
+	}
+	mark := idMark(publication)
 	for len(id) > len(mark) && strings.HasSuffix(id, mark) {
 		id = id[:len(id)-len(mark)]
 	}

@@ -55,9 +55,9 @@ func union[T component[T]](shares []Share, list func(Document) []T, log *Explana
 		for i, v := range list(s.Document) {
 			f := v.facts()
 			src := sourceOf(f, s.Source, i+1)
-			mark := idMark(src.Publication)
-			v = v.marked(src).mapIDs(func(id string) string { return plainID(id, mark) })
-			k := key{src.Publication, plainID(f.id, mark)}
+			of := src.Publication
+			v = v.marked(src).mapIDs(func(id string) string { return plainID(id, of) })
+			k := key{of, plainID(f.id, of)}
 			at, again := seen[k]
 			if !again {
 				seen[k] = len(all)
@@ -158,13 +158,13 @@ func closeAll(tuples []Tuple, because Person, log *Explanation) {
 // rename marks the ids that occur more than once in the whole document. The
 // first keeps its own.
 func rename(d *Document, log *Explanation) {
-	type use struct{ id, mark string }
+	type use struct{ id, publication string }
 	var uses []use
 	taken := map[string]bool{}
 	visit(d, func(f facts) func(string) string {
-		mark := idMark(f.src.Publication)
+		of := f.src.Publication
 		return func(id string) string {
-			uses = append(uses, use{id, mark})
+			uses = append(uses, use{id, of})
 			taken[id] = true
 			return id
 		}
@@ -182,7 +182,8 @@ func rename(d *Document, log *Explanation) {
 				first[u.id] = true
 				return id
 			}
-			for id += u.mark; taken[id]; id += u.mark {
+			mark := idMark(u.publication)
+			for id += mark; taken[id]; id += mark {
 			}
 			taken[id] = true
 			return id

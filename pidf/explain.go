@@ -42,7 +42,7 @@ func Explain(entity string, shares ...Share) (Document, Explanation) {
 // With adds what another explanation says of the elements that this one keeps:
 // how a DevicePolicy came to them before they were composed.
 func (x Explanation) With(more Explanation) Explanation {
-	plain := func(d Decision) string { return plainID(d.ID, idMark(d.Publication)) }
+	plain := func(d Decision) string { return plainID(d.ID, d.Publication) }
 	x.Decisions = slices.Clone(x.Decisions)
 	for _, m := range more.Decisions {
 		i := slices.IndexFunc(x.Decisions, func(d Decision) bool {
