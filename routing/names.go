@@ -68,6 +68,24 @@ func (n *Names) Server(name string) (Server, bool) {
 	return s, ok
 }
 
+// ServerAt is the server that a URI's host and port (0 for none) name; "" where it is
+// none's alone.
+func (n *Names) ServerAt(host string, port int) string {
+	host = Host(host)
+	if host == n.domain {
+		return ""
+	}
+	name, _ := n.server(host, port)
+	return name
+}
+
+// Knows says that a URI's host is the domain's or a server's.
+func (n *Names) Knows(host string, port int) bool {
+	host = Host(host)
+	_, known := n.server(host, port)
+	return known || host == n.domain
+}
+
 // server finds whose host this is: the exact host and port first, then the host
 // when one server alone has it.
 func (n *Names) server(host string, port int) (name string, known bool) {

@@ -55,6 +55,9 @@ func TestScopeOf(t *testing.T) {
 		if err == nil && scope.Why == "" {
 			t.Errorf("%s:%d: no reason", tt.host, tt.port)
 		}
+		if at := crowded.ServerAt(tt.host, tt.port); at != scope.Server || crowded.Knows(tt.host, tt.port) != (err == nil) {
+			t.Errorf("%s:%d is at %q, known %v; its scope is %+v, %v", tt.host, tt.port, at, crowded.Knows(tt.host, tt.port), scope, err)
+		}
 	}
 }
 

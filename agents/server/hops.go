@@ -56,7 +56,8 @@ func (s *Server) resolve(ctx context.Context, uri message.URI, prove string, don
 		}
 		done(targets, err)
 	}
-	if resolve.Literal(uri) { // nobody is asked
+	// Nobody is asked; but maddr may be a name (RFC 3261 section 19.1.1).
+	if _, elsewhere := message.URIParam(uri, "maddr"); resolve.Literal(uri) && !elsewhere {
 		ask(ctx)
 		return
 	}
@@ -74,11 +75,11 @@ func (s *Server) serverAt(ctx context.Context, uri message.URI) (db.Server, bool
 	if err != nil {
 		return db.Server{}, false
 	}
-	scope, err := routing.ScopeOf(uri.Host, uri.Port, names)
-	if err != nil || scope.Server == "" {
+	name := names.ServerAt(uri.Host, uri.Port)
+	if name == "" {
 		return db.Server{}, false
 	}
-	server, err := s.locate.Server(ctx, scope.Server)
+	server, err := s.locate.Server(ctx, name)
 	if err != nil {
 		return db.Server{}, false
 	}

@@ -186,8 +186,7 @@ func (s *Server) handles(ctx context.Context, uri message.URI) bool {
 	if err != nil {
 		return false
 	}
-	_, err = routing.ScopeOf(uri.Host, uri.Port, names)
-	return err == nil
+	return names.Knows(uri.Host, uri.Port)
 }
 
 // refuse answers with what an error of a lower room means to the peer.
