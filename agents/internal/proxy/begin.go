@@ -16,7 +16,7 @@ type Request struct {
 	proxy   *Proxy
 	tx      *sip.ServerTx
 	msg     *message.Request // after Route preprocessing; the last branch makes it its own
-	loop    string           // the loop-detection value of what came in
+	loop    uint64           // the loop-detection value of what came in
 	breadth int
 	origin  Origin
 	sender  userHash // of the client it came from; zero: a server's
@@ -123,7 +123,7 @@ func (r *Request) Answer(res *message.Response) {
 }
 
 // check is section 16.3; nil lets the request pass.
-func (p *Proxy) check(req *message.Request, loop string) *message.Response {
+func (p *Proxy) check(req *message.Request, loop uint64) *message.Response {
 	refuse := func(status int) *message.Response { return message.NewResponse(req, status, "", sip.NewTag()) }
 	if req.Recipient.Scheme != "sip" && req.Recipient.Scheme != "sips" {
 		return refuse(416)

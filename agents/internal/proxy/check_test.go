@@ -100,8 +100,8 @@ func TestLoopValue(t *testing.T) {
 	if loopValue(base("Via: SIP/2.0/TCP y;branch=z9hG4bK2", "Via: SIP/2.0/TCP x;branch=z9hG4bK1", "Max-Forwards: 3"), "client") != same {
 		t.Error("varies with Via or Max-Forwards")
 	}
-	seen := []string{same}
-	for name, v := range map[string]string{
+	seen := []uint64{same}
+	for name, v := range map[string]uint64{
 		"origin": loopValue(base(), "peer"),
 		"route":  loopValue(base("Route: <sip:a;lr>"), "client"),
 		"routes": loopValue(base("Route: <sip:a;lr>", "Route: <sip:b;lr>"), "client"),

@@ -1,9 +1,7 @@
 package proxy
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"strconv"
+	"hash/maphash"
 	"strings"
 	"sync"
 
@@ -13,33 +11,40 @@ import (
 // loopValue is RFC 5393 section 4.2.1's second part: it varies with all that
 // decides where the request goes, Route included, for a spiral may cross us
 // twice with one Request-URI; and, so that a collision is not repeated, with
-// the transaction. It does not vary with the method.
-func loopValue(req *message.Request, origin string) string {
+// the transaction. It does not vary with the method, and never leaves this process.
+func loopValue(req *message.Request, origin string) uint64 {
 	cseq, _ := message.CSeqOf(req)
-	h := sha256.New()
-	for _, part := range append([]string{
-		origin, req.Recipient.String(), message.CallID(req), strconv.FormatUint(uint64(cseq.Seq), 10),
-	}, message.Values(req, "Route")...) {
-		h.Write([]byte(strconv.Itoa(len(part))))
-		h.Write([]byte{':'})
-		h.Write([]byte(part))
+	var h maphash.Hash
+	h.SetSeed(loopSeed)
+	add := func(part string) {
+		maphash.WriteComparable(&h, len(part))
+		_, _ = h.WriteString(part)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
+	maphash.WriteComparable(&h, cseq.Seq)
+	add(origin)
+	add(req.Recipient.String())
+	add(message.CallID(req))
+	for _, route := range message.Values(req, "Route") {
+		add(route)
+	}
+	return h.Sum64()
 }
+
+var loopSeed = maphash.MakeSeed()
 
 // loops remembers the loop value for each branch that waits for a response. A
 // looping request comes back while its own branch waits, so that nothing needs
 // to be written into the branch parameter.
 type loops struct {
 	mu    sync.Mutex
-	value map[string]string // by branch parameter
+	value map[string]uint64 // by branch parameter
 }
 
-func (l *loops) put(branch, value string) {
+func (l *loops) put(branch string, value uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.value == nil {
-		l.value = map[string]string{}
+		l.value = map[string]uint64{}
 	}
 	l.value[branch] = value
 }
@@ -52,7 +57,7 @@ func (l *loops) remove(branch string) {
 
 // seen says whether req has been here before with nothing changed that matters
 // (RFC 5393 section 4.2.2).
-func (l *loops) seen(req *message.Request, value string) bool {
+func (l *loops) seen(req *message.Request, value uint64) bool {
 	vias := message.Values(req, "Via")
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -302,8 +302,11 @@ func (e *Endpoint) Tag(req *message.Request) string {
 	from, _ := message.From(req)
 	h := hmac.New(sha256.New, e.secret[:])
 	fmt.Fprintf(h, "%d %q %q %q", cseq.Seq, via.Branch(), from.Tag(), message.CallID(req))
-	return hex.EncodeToString(h.Sum(nil)[:8])
+	return hex.EncodeToString(h.Sum(nil)[:tagSize/2])
 }
+
+// tagSize is how long a Tag is.
+const tagSize = 16
 
 // NewTag is a fresh tag (RFC 3261 section 19.3).
 func NewTag() string { return rand.Text()[:16] }

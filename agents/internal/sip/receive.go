@@ -106,14 +106,14 @@ func (e *Endpoint) receiveRequest(req *message.Request, perr error, l link) {
 	if _, added := e.servers.add(key, tx.served); !added {
 		return // only the one reader of this link makes keys of its peer
 	}
-	tx.start()
 	e.cfg.Handler.ServeRequest(tx)
+	tx.start()
 }
 
 // once says that a tag is that of a final response which nothing is kept of: its ACK
 // ends here.
 func (e *Endpoint) once(ack *message.Request, tag string) bool {
-	return tag == e.Tag(ack) || tag == strconv.FormatUint(e.refusalHash(message.CallID(ack)), tagBase)
+	return len(tag) == tagSize && tag == e.Tag(ack) || tag == strconv.FormatUint(e.refusalHash(message.CallID(ack)), tagBase)
 }
 
 // refuse answers without a transaction.

@@ -59,13 +59,17 @@ func newServerTx(e *Endpoint, key string, req *message.Request, src Source, l li
 // 17.2.3) is known to all whom that was passed on to.
 func (s *served) cameFrom(src Source) bool { return s.link.source().Remote.Addr() == src.Remote.Addr() }
 
-// start arms the 100 that an INVITE must get within 200 ms (section 17.2.1).
+// start arms the 100 that an INVITE must get within 200 ms (section 17.2.1), if it
+// has no response yet.
 func (tx *ServerTx) start() {
 	if tx.req.Method != message.INVITE {
 		return
 	}
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
+	if tx.state != serverTrying || tx.ended {
+		return
+	}
 	tx.resend = tx.endpoint.clock.AfterFunc(200*time.Millisecond, func() {
 		tx.mu.Lock()
 		defer tx.mu.Unlock()

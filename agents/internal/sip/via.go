@@ -53,9 +53,9 @@ func (e *Endpoint) Via(to Target, branch string) string {
 	if !to.Addr.IsValid() { // down a connection
 		four = e.Reached(e.Side(to)).Addr().Is4()
 	}
-	v := e.vias[viaKey{to.Transport, four}] + branch
+	v := e.vias[viaKey{to.Transport, four}]
 	if to.Transport == "UDP" {
-		v += ";rport" // RFC 3581 section 3
+		return v + branch + ";rport" // RFC 3581 section 3
 	}
-	return v
+	return v + branch
 }
