@@ -79,7 +79,7 @@ func (s *spy) plain() (notified, answered []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, text := range s.trace {
-		text = lasts.ReplaceAllString(seals.ReplaceAllString(ports.ReplaceAllString(byLot.ReplaceAllString(text, "$1*"), "$1:*"), "sip:*@"), "$1*")
+		text = lasts.ReplaceAllString(byLot.ReplaceAllString(ports.ReplaceAllString(seals.ReplaceAllString(text, "sip:*@"), "$1:*"), "$1*"), "$1*")
 		if strings.HasPrefix(text, "SIP/2.0") {
 			answered = append(answered, text)
 		} else {
