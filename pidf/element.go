@@ -1,8 +1,6 @@
 package pidf
 
 import (
-	"bufio"
-	"bytes"
 	"slices"
 	"strings"
 
@@ -80,11 +78,9 @@ func (e Element) XML() string {
 	if e.root == nil {
 		return ""
 	}
-	var b bytes.Buffer
-	w := bufio.NewWriter(&b)
-	e.root.WriteTo(w, &etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true})
-	_ = w.Flush() // a bytes.Buffer takes everything
-	return b.String()
+	w := &writer{}
+	w.kept(e.root, false)
+	return w.b.String()
 }
 
 // keep turns a node into an Element that stands alone. etree's Copy would lose

@@ -2,7 +2,6 @@ package pidf
 
 import (
 	"bytes"
-	"strconv"
 
 	"github.com/beevik/etree"
 )
@@ -10,23 +9,26 @@ import (
 // Write spells a document in a dialect, as UTF-8 with an XML declaration,
 // indented. Characters that XML cannot carry become U+FFFD.
 func Write(d Document, dialect Dialect) []byte {
-	w := &writer{dialect: dialect, used: map[string]bool{}}
-	root := etree.NewElement("presence")
-	w.document(root, d)
-	w.declare(root)
-	b := bytes.NewBufferString(declared)
-	b.Grow(2 << 10)
-	root.WriteTo(b, &etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true})
-	b.WriteByte('\n')
-	return b.Bytes()
+	w := &writer{dialect: dialect, used: map[string]bool{}, tag: true}
+	w.b.Grow(2 << 10)
+	w.document(d)
+	root := declared + "<presence" + w.declarations()
+	out := make([]byte, 0, len(root)+w.b.Len()+1)
+	out = append(out, root...)
+	out = append(out, w.b.Bytes()...)
+	return append(out, '\n')
 }
 
 const declared = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
-// writer builds the etree form of one document.
+// writer writes one document behind the declarations of its root, which are known
+// last.
 type writer struct {
 	dialect Dialect
 	used    map[string]bool // namespaces to declare at the root
+	b       bytes.Buffer
+	tag     bool   // a start tag is open: attributes may follow
+	here    []Attr // what it declares
 }
 
 // prefixOf is the prefix that the writer itself gives a namespace; ok is false
@@ -50,73 +52,16 @@ func (w *writer) prefixOf(space string) (prefix string, ok bool) {
 	return "", false
 }
 
-// declare puts the declarations before the root's other attributes.
-func (w *writer) declare(root *etree.Element) {
-	decls := []etree.Attr{declaration("", NSPIDF)}
+// declarations are the root's.
+func (w *writer) declarations() string {
+	out := ` xmlns="` + NSPIDF + `"`
 	for _, space := range []string{NSDM, NSRPID, NSCaps, NSSource} {
 		if w.used[space] {
 			prefix, _ := w.prefixOf(space)
-			decls = append(decls, declaration(prefix, w.dialect.space(space)))
+			out += " xmlns:" + prefix + `="` + w.dialect.space(space) + `"`
 		}
 	}
-	root.Attr = append(decls, root.Attr...)
-}
-
-// element makes an element of a namespace that the writer knows.
-func (w *writer) element(name Name) *etree.Element {
-	e := etree.NewElement("x")
-	e.Space, _ = w.prefixOf(name.Space)
-	e.Tag = name.Local
-	if name.Space != NSPIDF {
-		w.used[name.Space] = true
-	}
-	return e
-}
-
-// leaf makes an element that holds text.
-func (w *writer) leaf(name Name, text string, attrs []Attr) *etree.Element {
-	e := w.element(name)
-	w.attrs(e, attrs)
-	if text != "" {
-		e.CreateText(text)
-	}
-	return e
-}
-
-// attrs writes attributes, declaring on the spot what the root does not.
-func (w *writer) attrs(e *etree.Element, attrs []Attr) {
-	for _, a := range attrs {
-		prefix := ""
-		switch {
-		case a.Name.Space == nsXML:
-			prefix = "xml"
-		case a.Name.Space != "":
-			prefix = w.attrPrefix(e, a)
-		}
-		e.Attr = append(e.Attr, etree.Attr{Space: prefix, Key: a.Name.Local, Value: a.Value})
-	}
-}
-
-// attrPrefix finds or declares a prefix for an attribute's namespace.
-func (w *writer) attrPrefix(e *etree.Element, a Attr) string {
-	if prefix, ok := w.prefixOf(a.Name.Space); ok && prefix != "" {
-		w.used[a.Name.Space] = true
-		return prefix
-	}
-	for try := 0; ; try++ {
-		prefix := a.Prefix
-		if prefix == "" || prefix == "xml" || reserved(prefix) || try > 0 {
-			prefix = "ns" + strconv.Itoa(try)
-		}
-		declared := e.SelectAttr("xmlns:" + prefix)
-		if declared == nil {
-			e.Attr = append(e.Attr, declaration(prefix, a.Name.Space))
-			return prefix
-		}
-		if declared.Value == a.Name.Space {
-			return prefix
-		}
-	}
+	return out
 }
 
 // reserved tells the prefixes that the root may declare.
@@ -128,46 +73,52 @@ func reserved(prefix string) bool {
 	return false
 }
 
-// extension makes a kept element part of the document again, without the
-// declarations that the root makes anyway.
-func (w *writer) extension(x Element) *etree.Element {
-	e := x.root.Copy()
-	declared := e.Attr
-	e.Attr = nil
-	for _, a := range declared {
-		if isDeclaration(a) {
-			prefix, ok := w.prefixOf(a.Value)
-			if ok && (a.Space == "" && prefix == "" || a.Space == "xmlns" && a.Key == prefix && prefix != "") {
-				if prefix != "" {
-					w.used[a.Value] = true
-				}
-				continue
-			}
-		}
-		e.Attr = append(e.Attr, a)
-	}
-	if w.dialect == Draft {
-		w.respell(e)
-	}
-	return e
+// extension writes a kept element, without the declarations that the root makes
+// anyway.
+func (w *writer) extension(depth int, x Element) {
+	w.line(depth)
+	w.kept(x.root, true)
 }
 
-// respell puts the dialect's namespaces into the declarations of a subtree.
-func (w *writer) respell(e *etree.Element) {
-	for i, a := range e.Attr {
+func (w *writer) kept(e *etree.Element, outermost bool) {
+	w.open(e.Space, e.Tag)
+	for _, a := range e.Attr {
 		if isDeclaration(a) {
-			e.Attr[i].Value = w.dialect.space(a.Value)
+			if outermost && w.rootDeclares(a) {
+				continue
+			}
+			a.Value = w.dialect.space(a.Value)
+		}
+		w.attr(a.Space, a.Key, a.Value)
+	}
+	for _, c := range e.Child {
+		switch c := c.(type) {
+		case *etree.Element:
+			w.inside()
+			w.kept(c, false)
+		case *etree.CharData:
+			w.text(c.Data)
 		}
 	}
-	for c := range e.ChildElementsSeq() {
-		w.respell(c)
+	w.shut(e.Space, e.Tag)
+}
+
+// rootDeclares says that the root makes the same declaration, and has it do so.
+func (w *writer) rootDeclares(a etree.Attr) bool {
+	prefix, ok := w.prefixOf(a.Value)
+	if !ok || prefix == "" && a.Space != "" || prefix != "" && (a.Space != "xmlns" || a.Key != prefix) {
+		return false
 	}
+	if prefix != "" {
+		w.used[a.Value] = true
+	}
+	return true
 }
 
 // item is a child that waits for its place.
 type item struct {
-	name Name
-	e    *etree.Element
+	name  Name
+	write func()
 }
 
 // arrange puts items into the order in which children of their names were
@@ -197,27 +148,6 @@ func arrange(items []item, order []Name) []item {
 	return out
 }
 
-// add appends children on lines of their own, depth levels from the root.
-func add(parent *etree.Element, depth int, children ...*etree.Element) {
-	for _, c := range children {
-		parent.CreateText(indent(depth))
-		parent.AddChild(c)
-	}
-}
-
-// close puts the end tag on a line of its own, if there are children.
-func closeTag(parent *etree.Element, depth int) *etree.Element {
-	if len(parent.Child) > 0 {
-		parent.CreateText(indent(depth))
-	}
-	return parent
-}
-
-func indent(depth int) string {
-	const line = "\n            "
-	return line[:min(1+2*depth, len(line))]
-}
-
 // attrsOf finds the attributes remembered for a child.
 func (r rest) attrsOf(name Name, n int) []Attr {
 	for _, l := range r.leafs {
@@ -226,10 +156,4 @@ func (r rest) attrsOf(name Name, n int) []Attr {
 		}
 	}
 	return nil
-}
-
-func plainAttr(e *etree.Element, key, value string) {
-	if value != "" {
-		e.Attr = append(e.Attr, etree.Attr{Key: key, Value: value})
-	}
 }
