@@ -160,6 +160,28 @@ func TestOldVersionsAreRefused(t *testing.T) {
 	}
 }
 
+// Who comes again is looked at again: a session that is resumed would go on with the
+// certificates, and the trust, of the day when it began.
+func TestNothingIsResumed(t *testing.T) {
+	a := newBed(t)
+	server := load(t, Options{Files: issue(t, a, "server-a", "a.example.com")}).Config()
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		client := &tls.Config{
+			InsecureSkipVerify: true, ServerName: "a.example.com", ClientSessionCache: tls.NewLRUClientSessionCache(1),
+			MinVersion: version, MaxVersion: version,
+		}
+		for range 2 {
+			accepted, dialled, serverErr, clientErr := handshake(t, server, client)
+			if serverErr != nil || clientErr != nil {
+				t.Fatalf("server: %v, client: %v", serverErr, clientErr)
+			}
+			if accepted.DidResume || dialled.DidResume {
+				t.Errorf("%s: resumed", tls.VersionName(version))
+			}
+		}
+	}
+}
+
 func TestKeyLog(t *testing.T) {
 	a := newBed(t)
 	files := issue(t, a, "server-a", "a.example.com")
