@@ -2,9 +2,12 @@ package sip
 
 import (
 	"bufio"
+	"crypto/tls"
 	"io"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"presfed/agents/internal/message"
 )
@@ -123,5 +126,45 @@ func TestABodyOfNoStatedLengthEndsTheStream(t *testing.T) {
 	}
 	if len(served) > 0 {
 		t.Errorf("served: %s", <-served)
+	}
+}
+
+// What follows a message without a Content-Length may be its body, and a body that looks
+// like a message is not one of the peer's: others write what a peer carries.
+func TestABodyOfNoStatedLengthIsNoMessageOfAPeers(t *testing.T) {
+	with, trust := secure(t)
+	from := make(chan []string, 8)
+	server := start(t, &handler{request: func(tx *ServerTx) { from <- tx.Source().Identities; answer(tx, 200) }}, with)
+	stranger := trust.Clone()
+	stranger.GetClientCertificate = nil
+	for name, tt := range map[string]struct {
+		as     *tls.Config
+		serves int // of the two messages
+	}{"a peer": {trust, 0}, "a stranger": {stranger, 1}} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", server.Addr("TLS").String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(20 * time.Second))
+			c := tls.Client(conn, tt.as)
+			r := bufio.NewReader(c)
+			io.WriteString(c, wireRequest("OPTIONS", "z9hG4bK"+NewTag(), "")+wireRequest("OPTIONS", "z9hG4bK"+NewTag(), "l: 0\r\n"))
+			if f, err := readFrame(r, message.DefaultLimits); err != nil || !strings.HasPrefix(string(f.raw), "SIP/2.0 400") {
+				t.Errorf("%q, %v", f.raw, err)
+			}
+			if f, err := readFrame(r, message.DefaultLimits); (err == nil) != (tt.serves == 1) {
+				t.Errorf("%q, %v follows", f.raw, err)
+			}
+			if len(from) != tt.serves {
+				t.Errorf("%d served, want %d", len(from), tt.serves)
+			}
+			for len(from) > 0 {
+				if who := <-from; len(who) > 0 {
+					t.Errorf("it spoke for %q", who)
+				}
+			}
+		})
 	}
 }
