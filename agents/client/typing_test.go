@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -74,6 +75,33 @@ func TestComposingByPage(t *testing.T) {
 		t.Error(err)
 	}
 	f.composed(200)
+}
+
+// What waits to be said when a message goes out is said by the message: an idle that
+// comes behind it would be of what she writes next.
+func TestWhatAMessageSaysIsNotSaidAgain(t *testing.T) {
+	f := newFar(t)
+	now := clock.NewManual(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))
+	alice := newDevice(t, "alice", f.at(), func(c *client.Config) { c.Clock = now })
+	if err := alice.Composing("bob"); err != nil {
+		t.Fatal(err)
+	}
+	active := f.asked(message.MESSAGE) // is not answered, so that what comes next waits
+	now.Advance(15 * time.Second)
+	given, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	if err := alice.Page(given, "bob", "text/plain", []byte("given up")); !errors.Is(err, context.Canceled) {
+		t.Fatalf("a message given up: %v", err)
+	}
+	f.answer(f.asked(message.MESSAGE), 200, "t", "") // it went out all the same
+	f.answer(active, 200, "t", "")
+	paged := make(chan error, 1)
+	go func() { paged <- alice.Page(timeout(t), "bob", "text/plain", []byte("Hello")) }()
+	tx := f.asked(message.MESSAGE)
+	f.answer(tx, 200, "t", "")
+	if err := <-paged; err != nil || string(tx.Request().Body()) != "Hello" {
+		t.Errorf("%v\n%s", err, tx.Request().Body())
+	}
 }
 
 // In a session, and seen by the other end.
