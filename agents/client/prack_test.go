@@ -10,6 +10,110 @@ import (
 	"presfed/agents/internal/msrp"
 )
 
+// RFC 3262 section 4: one PRACK a response, in order, to the early dialog's
+// target along its route set, each branch by itself.
+func TestPrackOnceInOrderForEachBranch(t *testing.T) {
+	f := newFar(t)
+	alice := newDevice(t, "alice", f.at(), nil)
+	call := alice.calls("R u there")
+	tx := f.asked("INVITE")
+	if supported := message.Values(tx.Request(), "Supported"); strings.Join(supported, ",") != "early-session,100rel" {
+		t.Errorf("Supported: %s", supported)
+	}
+	route := "<sip:" + f.Addr("TCP").String() + ";transport=tcp;lr;to=pc>"
+	routed := func(res *message.Response) { message.Add(res, "Record-Route", route) }
+	f.reliably(tx, "pc", 5, routed)
+	prack := f.pracked("pc", 5)
+	invite, _ := message.CSeqOf(tx.Request())
+	if req := prack.Request(); message.Get(req, "RAck") != "5 "+invite.String() || message.Get(req, "Route") != route ||
+		"<"+req.Recipient.String()+">" != f.contact() || message.Has(req, "Content-Type") || message.Get(req, "From") != message.Get(tx.Request(), "From") {
+		t.Errorf("PRACK:\n%s", message.Bytes(req))
+	}
+	f.reliably(tx, "pc", 5, routed) // again
+	f.reliably(tx, "pc", 7, routed) // a gap
+	f.answer(prack, 200, "", "")
+	f.reliably(tx, "phone", 90, nil)
+	f.answer(f.pracked("phone", 90), 481, "", "") // a device that has forgotten
+	f.reliably(tx, "pc", 6, func(res *message.Response) {
+		routed(res)
+		res.StatusCode, res.Reason = 180, "Ringing"
+	})
+	second := f.pracked("pc", 6)
+	if e := alice.next("session"); e.State != "ringing" {
+		t.Errorf("%+v", e)
+	}
+	one, _ := message.CSeqOf(prack.Request())
+	two, _ := message.CSeqOf(second.Request())
+	if one.Seq <= invite.Seq || two.Seq <= one.Seq {
+		t.Errorf("CSeq %v, %v, %v", invite, one, two)
+	}
+	f.answer(second, 200, "", "")
+	// The phone answers all the same.
+	media := newEnd(t)
+	f.answer(tx, 200, "phone", string(media.described(msrp.SetupPassive)), "Contact", f.contact())
+	f.acked()
+	media.hears("R u there")
+	s := call.returned(t)
+	alice.next("session")
+	alice.next("sent")
+	f.hangUp(alice, s)
+	f.nothing()
+}
+
+// A reliable response whose body is of no use is acknowledged; the message is
+// not lost, but comes on the established session.
+func TestResponsesOfNoUseAreAcknowledged(t *testing.T) {
+	audio := []byte(strings.Replace(offer, "m=message 9 TCP/MSRP *", "m=audio 4000 RTP/AVP 0", 1))
+	image := []byte(strings.Replace(offer, "text/plain", "image/png", 1))
+	for name, c := range map[string]struct {
+		change func(t *testing.T, res *message.Response)
+		refuse string // the m= line that refuses an early offer; "": the PRACK has no body
+	}{
+		"no body": {func(*testing.T, *message.Response) {}, ""},
+		"no boundary": {func(t *testing.T, res *message.Response) {
+			several(t, res, part("session", []byte(offer)), part("early-session", []byte(offer)))
+			message.Set(res, "Content-Type", "multipart/mixed")
+		}, ""},
+		"a boundary that is not there": {func(t *testing.T, res *message.Response) {
+			message.SetBody(res, "multipart/mixed;boundary=b", []byte(offer))
+		}, ""},
+		"an extension nobody knows": {func(t *testing.T, res *message.Response) {
+			message.Add(res, "Require", "precondition")
+			several(t, res, part("early-session", []byte(offer)))
+		}, ""},
+		"no SDP":         {func(t *testing.T, res *message.Response) { several(t, res, part("early-session", []byte("hello"))) }, ""},
+		"early audio":    {func(t *testing.T, res *message.Response) { several(t, res, part("early-session", audio)) }, "m=audio 0 RTP/AVP 0"},
+		"early pictures": {func(t *testing.T, res *message.Response) { several(t, res, part("early-session", image)) }, "m=message 0 TCP/MSRP *"},
+		"a picture too": {func(t *testing.T, res *message.Response) {
+			several(t, res, part("early-session", []byte(offer)), message.NewPart([]byte("x"), "Content-Type", "image/png"))
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, media := newFar(t), newEnd(t)
+			alice := newDevice(t, "alice", f.at(), nil)
+			call := alice.calls("R u there")
+			tx := f.asked("INVITE")
+			f.reliably(tx, "pc", 1, func(res *message.Response) { c.change(t, res) })
+			prack := f.pracked("pc", 1)
+			req := prack.Request()
+			if c.refuse == "" && len(req.Body()) != 0 || !strings.Contains(string(req.Body()), c.refuse) ||
+				c.refuse != "" && message.Get(req, "Content-Disposition") != "early-session" {
+				t.Errorf("PRACK, want %q:\n%s", c.refuse, message.Bytes(req))
+			}
+			f.answer(prack, 200, "", "")
+			f.answer(tx, 200, "pc", string(media.described(msrp.SetupPassive)), "Contact", f.contact())
+			f.acked()
+			media.hears("R u there")
+			s := call.returned(t)
+			alice.next("session")
+			alice.next("sent")
+			f.hangUp(alice, s)
+			f.nothing()
+		})
+	}
+}
+
+
 // Every part of RAck has to match, in the dialog, and once.
 func TestPracksThatAreRefused(t *testing.T) {
 	f := newFar(t)

@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -12,107 +11,7 @@ import (
 	"presfed/agents/internal/clock"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/msrp"
-	"presfed/agents/internal/sip"
 )
-
-// ringing is an INVITE of the far end's to a device, and all that answers it.
-type ringing struct {
-	f      *far
-	to     *device
-	invite *message.Request
-	heard  chan *message.Response
-	cseq   uint32
-	tx     *sip.ClientTx
-}
-
-func (f *far) rings(to *device, body string, fields ...string) *ringing {
-	f.t.Helper()
-	r := &ringing{f: f, to: to, invite: f.invite(to, body), heard: make(chan *message.Response, 64), cseq: 1}
-	for i := 0; i+1 < len(fields); i += 2 {
-		message.Set(r.invite, fields[i], fields[i+1])
-	}
-	r.tx = f.Send(message.Clone(r.invite), sip.Target{Transport: "TCP", Addr: to.Addr("TCP")}, func(res *message.Response, err error) {
-		if err != nil {
-			f.t.Errorf("INVITE: %v", err)
-		} else if res.StatusCode != 100 {
-			r.heard <- res
-		}
-	})
-	return r
-}
-
-const knowing = "100rel, early-session"
-
-// answered is the next response, which must have that status.
-func (r *ringing) answered(status int) *message.Response {
-	r.f.t.Helper()
-	res := within(r.f.t, r.heard, fmt.Sprint(status))
-	if res.StatusCode != status {
-		r.f.t.Fatalf("%d, want %d\n%s", res.StatusCode, status, message.Bytes(res))
-	}
-	return res
-}
-
-// request is the next one of the dialog that res made.
-func (r *ringing) request(method string, res *message.Response, fields ...string) *message.Request {
-	r.cseq++
-	req := r.f.within(method, fmt.Sprint(r.cseq), r.invite, res)
-	for i := 0; i+1 < len(fields); i += 2 {
-		message.Add(req, fields[i], fields[i+1])
-	}
-	return req
-}
-
-// prack acknowledges res, with the answer to its early offer; none where answer
-// is empty.
-func (r *ringing) prack(res *message.Response, answer []byte) *message.Response {
-	r.f.t.Helper()
-	req := r.request("PRACK", res, "RAck", message.Get(res, "RSeq")+" 1 INVITE")
-	if answer != nil {
-		message.SetBody(req, "application/sdp", answer)
-		message.Add(req, "Content-Disposition", "early-session")
-	}
-	return r.f.ask(r.to, req)
-}
-
-// accepted has the device answer, and gives its 200, acknowledged.
-func (r *ringing) accepted() *message.Response {
-	r.f.t.Helper()
-	done := make(chan error, 1)
-	go func() { done <- r.to.Sessions()[0].Accept(timeout(r.f.t)) }()
-	res := r.answered(200)
-	r.f.tell(r.to, r.f.within("ACK", "1", r.invite, res))
-	if err := within(r.f.t, done, "Accept"); err != nil {
-		r.f.t.Fatal(err)
-	}
-	return res
-}
-
-// offers are the two descriptions of a 183.
-func offers(t *testing.T, res *message.Response) (answer, offer *msrp.Description) {
-	t.Helper()
-	parts, err := message.ParseParts(message.Get(res, "Content-Type"), res.Body(), message.DefaultPartLimits)
-	if err != nil || len(parts) != 2 || parts[0].Disposition() != "session" || parts[1].Disposition() != "early-session" {
-		t.Fatalf("%v\n%s", err, message.Bytes(res))
-	}
-	if answer, err = msrp.ParseDescription(parts[0].Body); err == nil {
-		offer, err = msrp.ParseDescription(parts[1].Body)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer, offer
-}
-
-func earlyDevice(t *testing.T, f *far, change func(*client.Config)) *device {
-	t.Helper()
-	return newDevice(t, "bob", f.at(), func(c *client.Config) {
-		c.Answer = client.AnswerEarly
-		if change != nil {
-			change(c)
-		}
-	})
-}
 
 // The 183 was lost: it comes again, until its PRACK and no longer; the 2xx waits
 // for that, and says nothing that was said (RFC 3262 sections 3 and 5).
