@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -49,6 +50,7 @@ type Endpoint struct {
 	stop      context.CancelFunc
 	ctx       context.Context
 	secret    [32]byte // of Tag
+	refusals  maphash.Seed
 }
 
 type listener struct {
@@ -79,6 +81,7 @@ func New(cfg Config) (*Endpoint, error) {
 	e.fitFiles()
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	rand.Read(e.secret[:]) // never fails
+	e.refusals = maphash.MakeSeed()
 	e.pool.init()
 	e.clients.init()
 	e.servers.init()

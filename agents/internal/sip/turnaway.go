@@ -88,8 +88,9 @@ func begun(method string) bool {
 
 const tagBase = 36
 
-// refusalHash is what a refusal has of its own: its tag, by which the ACK is known.
-func (e *Endpoint) refusalHash(callID string) uint64 { return maphash.String(e.servers.seed, callID) }
+// refusalHash is what a refusal has of its own: its tag, by which the ACK is known. Its
+// seed is no table's, for whoever is refused sees what it gives.
+func (e *Endpoint) refusalHash(callID string) uint64 { return maphash.String(e.refusals, callID) }
 
 // refusal is the 503. Where it comes again it has the same tag (RFC 3261 section
 // 8.2.7), and says the same; else Retry-After is between once and twice the limit's,

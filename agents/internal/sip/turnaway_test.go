@@ -2,6 +2,7 @@ package sip
 
 import (
 	"bytes"
+	"hash/maphash"
 	"io"
 	"net/netip"
 	"slices"
@@ -206,6 +207,18 @@ func TestWhoIsRefusedFirst(t *testing.T) {
 	}
 	io.WriteString(c, wireRequest("PUBLISH", "z9hG4bK4", "Content-Length: 0\r\n"))
 	answer(recv(t, held), 200)
+}
+
+// What a refusal shows is of no table: by it nobody finds keys that fall into one shard.
+func TestARefusalShowsNoTablesHash(t *testing.T) {
+	e := start(t, &handler{}, nil)
+	shown := e.refusalHash("a call")
+	if shown == maphash.String(e.servers.seed, "a call") || shown == maphash.String(e.clients.seed, "a call") {
+		t.Error("the tag of a 503 is the hash by which transactions are found")
+	}
+	if shown != e.refusalHash("a call") || shown == e.refusalHash("another") {
+		t.Error("the tag is not that of its Call-ID")
+	}
 }
 
 // What only passes waits apart from what is for the disk: a disk that stands still is no
