@@ -76,15 +76,19 @@ func TestALongBuddyList(t *testing.T) {
 		}
 		return notifies, bytes, time.Since(began)
 	}
+	row := func(step string, notifies, bytes int, took time.Duration) {
+		fmt.Printf("| %s | %d | %d | %v |\n", step, notifies, bytes, took.Round(time.Millisecond))
+	}
+	fmt.Printf("| %d buddies | NOTIFYs | bytes | time |\n|---|---|---|---|\n", many)
 	final(t, alice.ask(alice.list("buddies", "Supported", "eventlist")), 200)
 	n, bytes, took := until("one")
-	t.Logf("%d buddies, all known: %d NOTIFYs, %d bytes, %v", many, n, bytes, took.Round(time.Millisecond))
+	row("from the 200 until each buddy's state is known", n, bytes, took)
 	if most := 1 + bytes/(200<<10); n > most {
 		t.Errorf("%d NOTIFYs for what fits in %d", n, most)
 	}
 	publish("two")
 	n, bytes, took = until("two")
-	t.Logf("all have changed: %d NOTIFYs, %d bytes, the last %v after the last 200", n, bytes, took.Round(time.Millisecond))
+	row("all have published: from the last 200 to the last NOTIFY", n, bytes, took)
 	if n >= many {
 		t.Errorf("%d changes were told in %d NOTIFYs: nothing was gathered", many, n)
 	}
