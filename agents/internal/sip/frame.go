@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,6 +53,12 @@ func readFrame(r *bufio.Reader, limits message.Limits) (frame, error) {
 	var head []byte
 	for {
 		line, err := r.ReadSlice('\n')
+		if head == nil && string(line) == "\r\n" {
+			return frame{blank: true}, nil
+		}
+		if head == nil {
+			head = make([]byte, 0, max(usualHead, len(line)))
+		}
 		head = append(head, line...)
 		if len(head) > readPast*limits.HeaderBytes {
 			return overlong(head, limits), errUnframed
@@ -64,9 +71,6 @@ func readFrame(r *bufio.Reader, limits message.Limits) (frame, error) {
 				err = io.ErrUnexpectedEOF
 			}
 			return frame{}, err
-		}
-		if string(head) == "\r\n" {
-			return frame{blank: true}, nil
 		}
 		if len(head) >= 4 && string(head[len(head)-4:]) == "\r\n\r\n" {
 			break
@@ -84,11 +88,13 @@ func readFrame(r *bufio.Reader, limits message.Limits) (frame, error) {
 		problem = &message.ParseError{Status: 413, Where: "body", What: fmt.Sprintf("%d bytes, at most %d", length, limits.BodyBytes)}
 		return past(r, frame{raw: head, problem: problem}, length)
 	}
-	raw := make([]byte, len(head)+length)
-	copy(raw, head)
+	raw := slices.Grow(head, length)[:len(head)+length]
 	_, err := io.ReadFull(r, raw[len(head):])
 	return frame{raw: raw, problem: problem, guessed: guessed}, err
 }
+
+// usualHead is what most heads have room in, those of responses above all.
+const usualHead = 512
 
 // resume looks whether a start line, or an empty one, follows a message of which no
 // length is known. If not, that message had a body: errUnframed.

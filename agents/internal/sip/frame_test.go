@@ -133,3 +133,20 @@ func cutAnyhow(t *testing.T, stream, lengths []byte) {
 		}
 	}
 }
+
+// What comes most by a connection: the 200 to a NOTIFY.
+func BenchmarkReadFrame(b *testing.B) {
+	ok := []byte("SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP 127.0.0.1:5060;rport;branch=z9hG4bKABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n" +
+		"From: <sip:bob@example.com>;tag=ABCDEFGHIJKLMNOP\r\nTo: <sip:alice@example.com>;tag=abcdefgh\r\n" +
+		"Call-ID: 0123456789abcdef@alice.example.com\r\nCSeq: 17 NOTIFY\r\nContent-Length: 0\r\n\r\n")
+	stream := bytes.NewReader(ok)
+	r := bufio.NewReader(stream)
+	b.SetBytes(int64(len(ok)))
+	b.ReportAllocs()
+	for b.Loop() {
+		stream.Reset(ok)
+		if f, err := readFrame(r, message.DefaultLimits); err != nil || len(f.raw) != len(ok) {
+			b.Fatal(err)
+		}
+	}
+}
