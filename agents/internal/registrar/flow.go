@@ -20,8 +20,12 @@ func hopOf(from sip.Source) sip.Target {
 // last; ok is false where there is none. The user is asked for, since a contact
 // is only as good as the claim of who registered it.
 func (r *Registrar) Live(aor string, contact message.URI) (hop sip.Target, ok bool) {
+	bindings := r.Bindings(aor)
+	if len(bindings) == 0 { // as for many a NOTIFY
+		return sip.Target{}, false
+	}
 	key := contactKey(contact)
-	for _, b := range r.Bindings(aor) {
+	for _, b := range bindings {
 		if b.key == key {
 			return b.Hop, b.Hop.Flow != 0
 		}
