@@ -16,8 +16,7 @@ type node struct {
 	attrs    []Attr
 	decls    []binding // namespace declarations made here
 	outer    *node
-	children []any  // *node or string, in order
-	pending  []byte // text that has no end yet
+	children []any // *node or string, in order
 	line     int
 }
 
@@ -78,7 +77,8 @@ type scanner struct {
 	limits   Limits
 	elements int
 	depth    int
-	line     int // of the token at hand
+	line     int    // of the token at hand
+	text     []byte // of the element that is open, up to its next child
 }
 
 func scan(data []byte, limits Limits) (*node, error) {
@@ -128,7 +128,7 @@ func (s *scanner) document() (*node, error) {
 			if at == nil {
 				root = n
 			} else {
-				at.endText()
+				s.endText(at)
 				at.children = append(at.children, n)
 			}
 			at = n
@@ -136,13 +136,13 @@ func (s *scanner) document() (*node, error) {
 			if at == nil || tok.Name.Space != at.prefix || tok.Name.Local != at.name.Local {
 				return nil, s.fail(at, "an end tag "+quote(rawName(tok.Name)), "the end of the element that is open")
 			}
-			at.endText()
+			s.endText(at)
 			at = at.outer
 			s.depth--
 		case xml.CharData:
 			switch {
 			case at != nil:
-				at.pending = append(at.pending, tok...)
+				s.text = append(s.text, tok...)
 			case !blank:
 				start := bytes.IndexFunc(tok, func(r rune) bool { return !isSpace(r) })
 				s.line += bytes.Count(tok[:start], []byte("\n"))
@@ -204,6 +204,9 @@ func (s *scanner) start(outer *node, tok xml.StartElement) (*node, error) {
 		}
 	}
 	var err error
+	if most := len(tok.Attr) - len(n.decls); most > 0 {
+		n.attrs = make([]Attr, 0, most)
+	}
 	if n.name.Space, err = s.resolve(n, tok.Name, true); err != nil {
 		return nil, err
 	}
@@ -294,12 +297,12 @@ func (s *scanner) syntax(at *node, err error) *ParseError {
 	return e
 }
 
-// endText takes in the text up to here: what only comments or CDATA boundaries
-// divide is one.
-func (n *node) endText() {
-	if len(n.pending) > 0 {
-		n.children = append(n.children, string(n.pending))
-		n.pending = nil
+// endText gives an element the text up to here: what only comments or CDATA
+// boundaries divide is one.
+func (s *scanner) endText(n *node) {
+	if len(s.text) > 0 {
+		n.children = append(n.children, string(s.text))
+		s.text = s.text[:0]
 	}
 }
 
