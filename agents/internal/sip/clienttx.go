@@ -27,6 +27,7 @@ type ClientTx struct {
 	mu        sync.Mutex
 	state     clientState
 	every     time.Duration // Timer A or E
+	until     time.Time     // Timer B or F
 	resend    clock.Timer
 	end       clock.Timer
 	cancelled bool
@@ -119,24 +120,38 @@ func (e *Endpoint) later(f func()) {
 	}
 }
 
-// arm starts Timers A and B, or E and F.
+// arm starts Timers A and B, or E and F, which are one where there are
+// retransmissions: a request costs no more of them than it needs.
 func (tx *ClientTx) arm() {
-	t := tx.endpoint.cfg.Timers
-	tx.end = tx.endpoint.clock.AfterFunc(64*t.T1, func() { tx.fail(ErrTimeout) })
+	e, t := tx.endpoint, tx.endpoint.cfg.Timers
 	if !tx.link.reliable() {
-		tx.every = t.T1
-		tx.resend = tx.endpoint.clock.AfterFunc(tx.every, tx.retransmit)
-	} else if tx.small != nil {
-		tx.resend = tx.endpoint.clock.AfterFunc(8*t.T1, func() { tx.fallBack(nil, ErrTransport) })
+		tx.every, tx.until = t.T1, e.clock.Now().Add(64*t.T1)
+		tx.resend = e.clock.AfterFunc(tx.every, tx.retransmit)
+		return
+	}
+	tx.end = e.clock.AfterFunc(64*t.T1, func() { tx.fail(ErrTimeout) })
+	if tx.small != nil {
+		tx.resend = e.clock.AfterFunc(8*t.T1, func() { tx.fallBack(nil, ErrTransport) })
 	}
 }
 
 func (tx *ClientTx) retransmit() {
+	if !tx.again() {
+		tx.fail(ErrTimeout)
+	}
+}
+
+// again sends the request again, if that is of use; false where its time is up.
+func (tx *ClientTx) again() bool {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	invite := tx.method == message.INVITE
 	if tx.state >= clientCompleted || invite && tx.state != clientCalling {
-		return
+		return true
+	}
+	left := tx.until.Sub(tx.endpoint.clock.Now())
+	if left <= 0 {
+		return false
 	}
 	tx.link.send(tx.bytes)
 	tx.every *= 2
@@ -147,7 +162,8 @@ func (tx *ClientTx) retransmit() {
 			tx.every = t2
 		}
 	}
-	tx.resend = tx.endpoint.clock.AfterFunc(tx.every, tx.retransmit)
+	tx.resend = tx.endpoint.clock.AfterFunc(min(tx.every, left), tx.retransmit)
+	return true
 }
 
 // answeredBy says that what comes by l may be an answer. The branch alone (RFC 3261
@@ -230,7 +246,7 @@ func (tx *ClientTx) advance(status int) bool {
 	case tx.state == clientAccepted:
 		return status/100 == 2
 	case status < 200:
-		if tx.state == clientCalling && invite { // no Timer B any more: Timer C is the proxy's, ringing the user's
+		if tx.state == clientCalling && invite && tx.end != nil { // no Timer B any more: Timer C is the proxy's, ringing the user's
 			tx.end.Stop()
 		}
 		tx.state = clientProceeding
