@@ -17,7 +17,7 @@ func Host(s string) string {
 	if !maybeIP(s) {
 		return s
 	}
-	if ip, err := netip.ParseAddr(s); err == nil {
+	if ip, err := netip.ParseAddr(s); err == nil && !ip.Is4() { // IPv4 has one spelling
 		return ip.Unmap().String()
 	}
 	return s

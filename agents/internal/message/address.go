@@ -153,7 +153,7 @@ func (a Address) String() string {
 		b = append(append(b, Quote(a.Display)...), ' ')
 	}
 	b = append(b, '<')
-	b = append(appendURI(b, a.URI), '>')
+	b = append(AppendURI(b, a.URI), '>')
 	return string(a.Params.append(b))
 }
 

@@ -162,7 +162,7 @@ func Bytes(m Message) []byte {
 	switch m := m.(type) {
 	case *Request:
 		b = append(append(b, m.Method...), ' ')
-		b = append(appendURI(b, m.Recipient), " SIP/2.0\r\n"...)
+		b = append(AppendURI(b, m.Recipient), " SIP/2.0\r\n"...)
 	case *Response:
 		b = append(b, "SIP/2.0 "...)
 		b = append(strconv.AppendInt(b, int64(m.StatusCode), 10), ' ')

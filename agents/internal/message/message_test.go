@@ -182,12 +182,12 @@ func TestURIAsSipgoWritesIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := string(appendURI(nil, u)), u.String(); got != want {
+		if got, want := string(AppendURI(nil, u)), u.String(); got != want {
 			t.Errorf("%s is written %s, want %s", s, got, want)
 		}
 	}
 	bare := URI{Host: "2001:db8::1", User: "bob"} // made, not read
-	if got, want := string(appendURI(nil, bare)), bare.String(); got != want {
+	if got, want := string(AppendURI(nil, bare)), bare.String(); got != want {
 		t.Errorf("written %s, want %s", got, want)
 	}
 }

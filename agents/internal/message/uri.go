@@ -108,8 +108,8 @@ func readHostPort(s string) (host string, port int, wrong string) {
 	return host, port, ""
 }
 
-// appendURI writes u, as u.String would, behind what is in b.
-func appendURI(b []byte, u URI) []byte {
+// AppendURI writes u, as u.String would, behind what is in b.
+func AppendURI(b []byte, u URI) []byte {
 	if u.Raw() != "" || u.HierarhicalSlashes || len(u.Headers) > 0 || strings.IndexByte(u.Host, ':') >= 0 {
 		return append(b, u.String()...)
 	}

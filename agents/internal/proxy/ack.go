@@ -38,7 +38,7 @@ func (p *Proxy) Ack(ack *message.Request, from sip.Source, edit func(copy *messa
 	if err != nil {
 		return
 	}
-	p.hops.Do(next.String(), func(done func()) {
+	p.hops.Do(string(message.AppendURI(nil, next)), func(done func()) {
 		p.cfg.Resolve(next, func(hops []sip.Target, err error) {
 			defer done()
 			for _, hop := range hops {

@@ -48,7 +48,7 @@ func (b *branch) try() {
 		b.finish(b.own(400))
 		return
 	}
-	p.hops.Do(next.String(), func(done func()) {
+	p.hops.Do(string(message.AppendURI(nil, next)), func(done func()) {
 		p.cfg.Resolve(next, func(hops []sip.Target, err error) {
 			b.request.do(func() {
 				if err != nil {

@@ -22,7 +22,8 @@ func loopValue(req *message.Request, origin string) uint64 {
 	}
 	maphash.WriteComparable(&h, cseq.Seq)
 	add(origin)
-	add(req.Recipient.String())
+	var uri [256]byte
+	add(string(message.AppendURI(uri[:0], req.Recipient)))
 	add(message.CallID(req))
 	for _, route := range message.Values(req, "Route") {
 		add(route)

@@ -40,9 +40,9 @@ func (p *Proxy) recordURI(req *message.Request, side sip.Source, e end) string {
 		uri.Scheme = "sips"
 	}
 	uri.User = p.seal(message.CallID(req), e)
-	s := uri.String()
+	b := message.AppendURI(append(make([]byte, 0, 128), '<'), uri)
 	if _, lr := message.URIParam(uri, "lr"); !lr {
-		s += ";lr"
+		b = append(b, ";lr"...)
 	}
-	return "<" + s + ">"
+	return string(append(b, '>'))
 }

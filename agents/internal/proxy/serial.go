@@ -13,18 +13,20 @@ type serial struct {
 
 func (s *serial) do(job func()) {
 	s.mu.Lock()
-	s.jobs = append(s.jobs, job)
 	if s.busy {
+		s.jobs = append(s.jobs, job)
 		s.mu.Unlock()
 		return
 	}
 	s.busy = true
-	for len(s.jobs) > 0 {
-		next := s.jobs[0]
-		s.jobs = s.jobs[1:]
+	for job != nil {
 		s.mu.Unlock()
-		next()
+		job()
 		s.mu.Lock()
+		job = nil
+		if len(s.jobs) > 0 {
+			job, s.jobs = s.jobs[0], s.jobs[1:]
+		}
 	}
 	s.busy, s.jobs = false, nil
 	s.mu.Unlock()

@@ -144,13 +144,14 @@ func stampVia(req *message.Request, src Source) (message.Via, error) {
 }
 
 func stamp(via *message.Via, src Source) (changed bool) {
-	ip := src.Remote.Addr().String()
+	var text [64]byte
+	ip := src.Remote.Addr().AppendTo(text[:0])
 	before := len(via.Params)
 	rport, asked := via.Params.Get("rport")
 	if asked && rport == "" {
-		via.Params = via.Params.With("rport", strconv.Itoa(int(src.Remote.Port()))).With("received", ip)
-	} else if strings.Trim(via.Host, "[]") != ip {
-		via.Params = via.Params.With("received", ip)
+		via.Params = via.Params.With("rport", strconv.Itoa(int(src.Remote.Port()))).With("received", string(ip))
+	} else if strings.Trim(via.Host, "[]") != string(ip) {
+		via.Params = via.Params.With("received", string(ip))
 	}
 	return asked || len(via.Params) != before
 }
