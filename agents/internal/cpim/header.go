@@ -117,7 +117,7 @@ func (m *Message) Marshal() ([]byte, error) {
 	}
 	b.WriteString("\r\n")
 	for _, f := range m.Content.Fields {
-		if !isFieldName(f.Name) || strings.ContainsFunc(f.Value, isControl) {
+		if !isFieldName(f.Name) || strings.ContainsFunc(f.Value, func(r rune) bool { return isControl(r) && r != '\t' }) {
 			return nil, fmt.Errorf("message/cpim: the field %.40q cannot be written", f.Name)
 		}
 		b.WriteString(f.Name + ": " + f.Value + "\r\n")
