@@ -113,7 +113,6 @@ func TestResponsesOfNoUseAreAcknowledged(t *testing.T) {
 	}
 }
 
-
 // Every part of RAck has to match, in the dialog, and once.
 func TestPracksThatAreRefused(t *testing.T) {
 	f := newFar(t)
