@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -66,7 +65,7 @@ func (d *download) begin(in msrp.Incoming) (msrp.Sink, error) {
 	if d.part, err = file.NewPart(d.client.cfg.AcceptFiles); err != nil {
 		d.client.log.Error("a file cannot be saved", "peer", d.from, "error", err)
 		d.tell("failed", "", err.Error())
-		return nil, &msrp.StatusError{Code: msrp.StatusStop, Comment: "no room for it"}
+		return nil, onDisk(err)
 	}
 	return d, nil
 }
@@ -86,7 +85,7 @@ func (d *download) WriteAt(p []byte, off int64) (int, error) {
 	} else if off != d.next {
 		d.mixed = true
 	}
-	return n, err
+	return n, onDisk(err)
 }
 
 // End keeps the file if it is what was offered, else nothing of it.
@@ -102,6 +101,7 @@ func (d *download) End(err error) error {
 	}
 	if err == nil {
 		path, err = d.part.Keep(d.name)
+		err = onDisk(err)
 	}
 	if cerr := d.part.Close(); cerr != nil {
 		d.client.log.Error("what has come of a file may stay", "peer", d.from, "error", cerr)
@@ -109,10 +109,7 @@ func (d *download) End(err error) error {
 	d.part = nil
 	if err != nil {
 		d.tell("failed", "", err.Error())
-		var why *msrp.StatusError
-		if !errors.As(err, &why) {
-			d.client.log.Info("a file was not kept", "peer", d.from, "error", err)
-		}
+		d.client.log.Info("a file was not kept", "peer", d.from, "error", err)
 		return err
 	}
 	d.tell("complete", path, "")
@@ -131,7 +128,7 @@ func (d *download) verify() error {
 	if d.mixed {
 		d.check.Reset()
 		if _, err := io.CopyBuffer(struct{ io.Writer }{d.check}, io.NewSectionReader(d.part, 0, d.size), make([]byte, 256<<10)); err != nil {
-			return err
+			return onDisk(err)
 		}
 	}
 	if !d.check.Matches() {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -101,6 +102,26 @@ func TestABrokenTransferLeavesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What this machine's file system says is not for the peer, who is told that the file
+// cannot be kept, and no path.
+func TestAFileThatCannotBeKept(t *testing.T) {
+	path, _ := saved(t, "x.bin", 1000)
+	bob, dir := taker(t, "tcp:127.0.0.1:9", nil)
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	alice := newDevice(t, "alice", "tcp:"+bob.Addr("TCP").String(), nil)
+	var refused *msrp.StatusError
+	if err := alice.SendFile(timeout(t), "bob", path, client.FileOptions{}); !errors.As(err, &refused) || *refused != (msrp.StatusError{Code: 413, Comment: "it cannot be kept"}) {
+		t.Errorf("SendFile: %v", err)
+	}
+	bob.next("session")
+	if e := bob.next("file"); e.State != "failed" || !strings.Contains(e.Reason, dir) {
+		t.Errorf("%+v", e)
+	}
+	bob.next("closed")
 }
 
 // A file may come in any order; its hash is that of the whole.

@@ -31,7 +31,7 @@ func (s *Session) incoming(in msrp.Incoming, early bool) (msrp.Sink, error) {
 		if l.part, err = file.NewPart(dir); err != nil {
 			l.uncount()
 			s.client.log.Error("a message cannot be saved", "peer", s.peer, "error", err)
-			return nil, &msrp.StatusError{Code: msrp.StatusStop}
+			return nil, onDisk(err)
 		}
 	}
 	return l, nil
@@ -78,7 +78,8 @@ func (l *large) WriteAt(p []byte, off int64) (int, error) {
 	if l.part == nil {
 		return len(p), nil
 	}
-	return l.part.WriteAt(p, off)
+	n, err := l.part.WriteAt(p, off)
+	return n, onDisk(err)
 }
 
 // End tells of a message that is whole. A file has its name from then on, and is on
@@ -92,6 +93,7 @@ func (l *large) End(err error) error {
 	if l.part != nil {
 		if err == nil {
 			path, err = l.part.Keep("im-" + rand.Text()[:12])
+			err = onDisk(err)
 		}
 		if cerr := l.part.Close(); cerr != nil {
 			l.session.client.log.Error("what has come of a message may stay", "peer", l.session.peer, "error", cerr)
