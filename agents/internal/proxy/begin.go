@@ -157,9 +157,9 @@ func (p *Proxy) takeRoutes(req *message.Request) (found route, err error) {
 			return
 		}
 		if !found.sealed {
-			found.near = e
+			found.near, found.nearSeal = e, uri.User
 		}
-		found.far, found.sealed = e, true
+		found.far, found.farSeal, found.sealed = e, uri.User, true
 	}
 	if len(routes) > 0 && p.recorded(req.Recipient) {
 		last, err := message.ParseAddress(routes[len(routes)-1])
@@ -192,8 +192,22 @@ func (p *Proxy) Sealed(req *message.Request) bool {
 
 // route is what our own Routes in a request said.
 type route struct {
-	near, far end  // of the dialog: where it comes from, and where it leads
-	sealed    bool // at least one bore the dialog's seal
+	near, far         end // of the dialog: where it comes from, and where it leads
+	nearSeal, farSeal string
+	sealed            bool // at least one bore the dialog's seal
+}
+
+// seal is the one that stood in the request for that end; "" where none did.
+func (r *route) seal(e end) string {
+	switch {
+	case !r.sealed:
+		return ""
+	case e.says(r.near):
+		return r.nearSeal
+	case e.says(r.far):
+		return r.farSeal
+	}
+	return ""
 }
 
 // recorded knows our own Record-Route in a Request-URI, where a strict router

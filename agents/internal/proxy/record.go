@@ -25,8 +25,8 @@ func (r *Request) recordRoute(req *message.Request, hop sip.Target, to userHash)
 	if r.origin.Peer == "" {
 		came.hop.Flow = src.Flow // a client's: peers are dialled again
 	}
-	inner := r.proxy.recordURI(req, src, came)
-	outer := r.proxy.recordURI(req, r.proxy.cfg.Endpoint.Side(hop), end{user: to, hop: hop})
+	inner := r.recordURI(req, src, came)
+	outer := r.recordURI(req, r.proxy.cfg.Endpoint.Side(hop), end{user: to, hop: hop})
 	ours := []string{outer, inner}
 	if outer == inner {
 		ours = ours[:1]
@@ -34,15 +34,23 @@ func (r *Request) recordRoute(req *message.Request, hop sip.Target, to userHash)
 	message.Lead(req, "Record-Route", ours...)
 }
 
-func (p *Proxy) recordURI(req *message.Request, side sip.Source, e end) string {
-	uri := p.cfg.RecordRoute(side)
+func (r *Request) recordURI(req *message.Request, side sip.Source, e end) string {
+	uri := r.proxy.cfg.RecordRoute(side)
 	if req.Recipient.Scheme == "sips" {
 		uri.Scheme = "sips"
 	}
-	uri.User = p.seal(message.CallID(req), e)
+	uri.User = r.sealFor(message.CallID(req), e)
 	b := message.AppendURI(append(make([]byte, 0, 128), '<'), uri)
 	if _, lr := message.URIParam(uri, "lr"); !lr {
 		b = append(b, ";lr"...)
 	}
 	return string(append(b, '>'))
+}
+
+// sealFor is the seal for one side: the one that the request brought for it, if it did.
+func (r *Request) sealFor(callID string, e end) string {
+	if brought := r.route.seal(e); brought != "" {
+		return brought
+	}
+	return r.proxy.seal(callID, e)
 }

@@ -20,6 +20,9 @@ type end struct {
 	hop  sip.Target // zero: none, or one that a former process held
 }
 
+// says that the seals of both ends hold the same.
+func (e end) says(other end) bool { return e.user == other.user && e.hop.Flow == other.hop.Flow }
+
 // userHash stands for an address of record; zero for none.
 type userHash [8]byte
 

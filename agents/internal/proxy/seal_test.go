@@ -44,6 +44,51 @@ func TestSeal(t *testing.T) {
 	}
 }
 
+// TestASealIsHandedOn: what a request within a dialog brought is what goes on in the
+// Record-Route for the same ends; for any other, and where there was none, one is made.
+func TestASealIsHandedOn(t *testing.T) {
+	p := &Proxy{cfg: Config{Own: func(u message.URI) bool { return u.Host == "us" }}, key: make([]byte, 32)}
+	alice := end{user: hashUser("alice@example.com"), hop: sip.Target{Flow: 7, Transport: "TCP"}}
+	hers, servers := p.seal("a call", alice), p.seal("a call", end{})
+	req := request(t, "NOTIFY", "sip:bob@b", "Call-ID: a call", "Route: <sip:"+hers+"@us;lr>", "Route: <sip:"+servers+"@us;lr>")
+	found, err := p.takeRoutes(req)
+	if err != nil || !found.sealed {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	for _, tt := range []struct {
+		e    end
+		want string
+	}{
+		{alice, hers}, {end{}, servers}, {end{hop: sip.Target{Transport: "UDP"}}, servers},
+		{end{user: alice.user}, ""}, {end{user: hashUser("bob@example.com"), hop: alice.hop}, ""},
+		{end{user: alice.user, hop: sip.Target{Flow: 8, Transport: "TCP"}}, ""},
+	} {
+		if got := found.seal(tt.e); got != tt.want {
+			t.Errorf("%+v has the seal %q, want %q", tt.e, got, tt.want)
+		}
+	}
+	forged := request(t, "NOTIFY", "sip:bob@b", "Call-ID: another call", "Route: <sip:"+hers+"@us;lr>", "Route: <sip:"+servers+"@us;lr>")
+	if found, _ := p.takeRoutes(forged); found.seal(alice) != "" || found.seal(end{}) != "" {
+		t.Error("another call's seal is handed on")
+	}
+}
+
+func BenchmarkSealsOfANotify(b *testing.B) {
+	p := &Proxy{cfg: Config{Own: func(u message.URI) bool { return u.Host == "us" }}, key: make([]byte, 32)}
+	alice := end{user: hashUser("alice@example.com")}
+	bare := message.NewRequest("NOTIFY", message.URI{Scheme: "sip", User: "alice", Host: "b"})
+	message.Add(bare, "Call-ID", "a call")
+	for _, e := range []end{{}, alice} {
+		message.Add(bare, "Route", "<sip:"+p.seal("a call", e)+"@us;lr>")
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r := &Request{proxy: p}
+		r.route, _ = p.takeRoutes(message.Clone(bare))
+		_, _ = r.sealFor("a call", end{}), r.sealFor("a call", alice)
+	}
+}
+
 // TestWhoMaySpeakInADialog: Alice and Bob are clients of one proxy. Requests of
 // their dialog pass from each of them; not from a third, not without our seal,
 // not with another dialog's.
