@@ -266,7 +266,9 @@ func (w *world) watch(ctx context.Context, s step) error {
 		if w.shaken { // a share stays for the grace, for those who come then as well
 			x.from = 0
 		}
-		x.prior = x.from
+		// Nobody may have watched there: what has just gone elsewhere is still on its way,
+		// to a share that is kept for a while after its last watcher.
+		x.prior = 0
 		return nil
 	}
 	return w.mayFail(x, err)
