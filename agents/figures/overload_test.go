@@ -90,7 +90,7 @@ func TestOverload(t *testing.T) {
 	if over.bare > 0 || over.share(over.other) > 1 {
 		t.Errorf("answers other than 2xx and 503 with Retry-After: %v", over.statuses)
 	}
-	if over.refused == 0 {
+	if over.refused == 0 && over.good < over.offered { // a small one may be taken whole, where it alone is at work
 		t.Error("nothing was refused")
 	}
 	if cap := 2*best.resident + 128; over.resident > cap {

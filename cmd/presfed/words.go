@@ -17,8 +17,8 @@ func checkWords(flags *pflag.FlagSet) error {
 		good           func(string) bool
 	}{
 		{"content-type", "content type", "text/plain", isMediaType},
-		{"accept", "list of content types", "application/pidf+xml", isMediaTypes},
-		{"accept-types", "list of content types", "text/plain,text/html", isMediaTypes},
+		{"accept", "list of content types", "application/pidf+xml", isMediaRanges},
+		{"accept-types", "list of content types", "text/plain,image/*", isMediaRanges},
 		{"event", "event package", "presence", client.IsToken},
 		{"if-match", "entity-tag", "ETAG, as publish printed it", client.IsToken},
 	} {
@@ -43,9 +43,11 @@ func isMediaType(s string) bool {
 	return err == nil && ok && client.IsToken(kind) && client.IsToken(sort) && !strings.ContainsAny(s, "\r\n")
 }
 
-func isMediaTypes(s string) bool {
+// isMediaRanges: types, type/* (RFC 3261 section 20.1), and * for all (RFC 4975
+// section 8.6).
+func isMediaRanges(s string) bool {
 	for one := range strings.SplitSeq(s, ",") {
-		if !isMediaType(strings.TrimSpace(one)) {
+		if one = strings.TrimSpace(one); one != "*" && !isMediaType(one) {
 			return false
 		}
 	}

@@ -76,8 +76,10 @@ func TestLimitsOfASession(t *testing.T) {
 		if a, b, c := chunk(s, p, "m001", 1, 6000), chunk(s, p, "m002", 1, 6000), chunk(s, p, "m003", 1, 3000); a != 200 || b != 413 || c != 200 {
 			t.Error(a, b, c)
 		}
-		if n := s.buffered; n != 9000 {
-			t.Errorf("%d bytes booked", n)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.buffered != 9000 {
+			t.Errorf("%d bytes booked", s.buffered)
 		}
 	})
 	t.Run("one message", func(t *testing.T) {
