@@ -40,9 +40,10 @@ func (o *limitOptions) configure(cfg *server.Config) error {
 	for _, l := range []struct {
 		flag string
 		is   time.Duration
-	}{{"stranger-timeout", o.StrangerIdle}, {"idle-timeout", o.Idle}, {"max-delay", o.Delay}} {
+		as   string
+	}{{"stranger-timeout", o.StrangerIdle, "1m"}, {"idle-timeout", o.Idle, "1h"}, {"max-delay", o.Delay, "250ms"}} {
 		if l.is <= 0 {
-			return usage("as in --"+l.flag+" 5m", "--%s %s: want more than nothing", l.flag, l.is)
+			return usage("as in --"+l.flag+" "+l.as, "--%s %s: want more than nothing", l.flag, l.is)
 		}
 	}
 	cfg.Limits = o.Limits

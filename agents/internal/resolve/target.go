@@ -36,15 +36,19 @@ func User(s, domain string) (message.URI, error) {
 	if scheme, _, ok := strings.Cut(s, ":"); !ok || scheme != "sip" && scheme != "sips" {
 		uri = "sip:" + s
 	}
+	want := "bob@example.com or a SIP URI"
+	if domain != "" {
+		want = "bob, " + want
+	}
 	if !strings.Contains(uri, "@") {
 		if domain == "" || strings.ContainsAny(uri[4:], ":;.") {
-			return message.URI{}, fmt.Errorf("%q %w: want bob, bob@example.com or a SIP URI", s, ErrNoUser)
+			return message.URI{}, fmt.Errorf("%q %w: want %s", s, ErrNoUser, want)
 		}
 		uri += "@" + domain
 	}
 	u, err := message.ParseURI(uri)
 	if err != nil || u.User == "" {
-		return u, fmt.Errorf("%q %w: want bob, bob@example.com or a SIP URI", s, ErrNoUser)
+		return u, fmt.Errorf("%q %w: want %s", s, ErrNoUser, want)
 	}
 	return u, nil
 }
