@@ -114,6 +114,7 @@ func TestAgentsTalk(t *testing.T) {
 		t.Fatal(err)
 	}
 	alice.tell("send-file bob " + file)
+	bob.tell("wait file from=alice state=complete 20s")
 	if e := bob.until("file"); e.State != "complete" || e.Size != 10_000 || e.Name != "notes.bin" || e.File != filepath.Join(files, "notes.bin") {
 		t.Errorf("%+v", e)
 	}

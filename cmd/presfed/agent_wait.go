@@ -50,7 +50,7 @@ func (q *eventQueue) take(match func(client.Event) bool) bool {
 }
 
 // eventTypes are the events of an agent.
-var eventTypes = []string{"ready", "registered", "published", "presence", "buddies", "watcher", "watchers", "im", "composing", "notice", "session", "sent", "failed", "closed"}
+var eventTypes = []string{"ready", "registered", "published", "presence", "buddies", "watcher", "watchers", "im", "composing", "notice", "file", "session", "sent", "failed", "closed"}
 
 // expectation is what a wait wants to see.
 type expectation struct {
