@@ -1,6 +1,7 @@
 package winfo
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -24,19 +25,17 @@ const mostRemote = 10_000
 // lastPause bounds how long a server that refuses is not asked.
 const lastPause = 5 * time.Minute
 
-// began and ended keep who is told of all watchers: as long as somebody is, the
-// other servers are asked for theirs.
+// began and ended keep who is told of watchers: as long as somebody is told of all,
+// the other servers are asked for theirs.
 func (w *Winfo) began(s *event.Subscription) {
-	if s.View() == View {
-		l := w.of(s.Resource())
-		l.viewers[s] = true
-		w.gather(l)
-	}
+	l := w.of(s.Resource())
+	l.viewers[s] = s.View() == View
+	w.gather(l)
 }
 
 func (w *Winfo) ended(s *event.Subscription, _ string) {
 	viewerOf(s).stop()
-	if l := w.known(s.Resource()); l != nil && l.viewers[s] {
+	if l := w.known(s.Resource()); l != nil {
 		delete(l.viewers, s)
 		w.gather(l)
 		w.tidy(l)
@@ -46,7 +45,7 @@ func (w *Winfo) ended(s *event.Subscription, _ string) {
 // gather asks the servers that are to be asked, and no others.
 func (w *Winfo) gather(l *list) {
 	var servers []string
-	if len(l.viewers) > 0 {
+	if slices.Contains(slices.Collect(maps.Values(l.viewers)), true) {
 		servers = w.others(l.aor)
 	}
 	for server, r := range l.remotes {

@@ -16,7 +16,7 @@ type list struct {
 	current map[*event.Subscription]*row
 	waiting map[string]*row              // by watcher: those whose subscription has ended undecided
 	giveUp  clock.Timer                  // for the first of them to be given up
-	viewers map[*event.Subscription]bool // those told of all her watchers
+	viewers map[*event.Subscription]bool // those told of her watchers; true: of all, wherever they are
 	remotes map[string]*remote           // by server: who watches her there
 }
 

@@ -36,8 +36,8 @@ func (v *viewer) stop() {
 
 // news has a row told that is new or has changed. It keeps it as it is now.
 func (w *Winfo) news(l *list, r *row) {
-	for _, s := range w.notifier.Subscriptions(l.aor) {
-		if (s.View() == View || s.View() == Here && !r.remote) && s.State() != event.StateTerminated {
+	for s, all := range l.viewers {
+		if (all || !r.remote) && s.State() != event.StateTerminated {
 			viewerOf(s).add(*r)
 			w.tell(s)
 		}

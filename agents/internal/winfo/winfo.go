@@ -162,12 +162,8 @@ func (w *Winfo) Close() {
 		for _, r := range l.remotes {
 			r.again.Stop()
 		}
-	}
-	for _, resource := range w.notifier.Resources() {
-		for _, s := range w.notifier.Subscriptions(resource) {
-			if ours(s) {
-				viewerOf(s).stop()
-			}
+		for s := range l.viewers {
+			viewerOf(s).stop()
 		}
 	}
 }
