@@ -15,6 +15,7 @@ func TestRFCIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := 0
+	seen := map[string]bool{}
 	for line := range strings.Lines(string(text)) {
 		cells := strings.Split(line, "|")
 		if len(cells) != 8 || strings.TrimSpace(cells[1]) == "RFC" || strings.HasPrefix(strings.TrimSpace(cells[1]), "---") {
@@ -23,6 +24,11 @@ func TestRFCIndex(t *testing.T) {
 		rows++
 		rfc, state := strings.TrimSpace(cells[1]), strings.TrimSpace(cells[3])
 		room, test := strings.Trim(strings.TrimSpace(cells[4]), "`"), strings.TrimSpace(cells[5])
+		if what := rfc + cells[2]; seen[what] {
+			t.Errorf("RFC %s has two rows of%s", rfc, cells[2])
+		} else {
+			seen[what] = true
+		}
 		switch state {
 		case "no":
 			if room != "" || test != "" {
