@@ -31,12 +31,7 @@ func (l *listened) Read(b []byte) (int, error) {
 	if t := l.tls.Load(); t != nil {
 		return t.Read(b)
 	}
-	if len(l.first) > 0 {
-		n := copy(b, l.first)
-		l.first = l.first[n:]
-		return n, nil
-	}
-	return l.Conn.Read(b)
+	return raw{l}.Read(b)
 }
 
 func (l *listened) Write(b []byte) (int, error) {
