@@ -26,11 +26,7 @@ var algorithms = []struct {
 
 // String writes the hash as the attribute has it.
 func (h Hash) String() string {
-	pairs := make([]string, len(h.Sum))
-	for i, c := range h.Sum {
-		pairs[i] = strings.ToUpper(hex.EncodeToString([]byte{c}))
-	}
-	return h.Algorithm + ":" + strings.Join(pairs, ":")
+	return h.Algorithm + ":" + strings.ReplaceAll(fmt.Sprintf("% X", h.Sum), " ", ":")
 }
 
 func parseHash(s string) (Hash, error) {

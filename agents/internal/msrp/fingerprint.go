@@ -30,15 +30,7 @@ var hashes = []struct {
 func fingerprint(certificate []byte) string {
 	sum := crypto.SHA256.New()
 	sum.Write(certificate)
-	return "sha-256 " + strings.ToUpper(colons(sum.Sum(nil)))
-}
-
-func colons(b []byte) string {
-	pairs := make([]string, len(b))
-	for i, c := range b {
-		pairs[i] = hex.EncodeToString([]byte{c})
-	}
-	return strings.Join(pairs, ":")
+	return "sha-256 " + strings.ReplaceAll(fmt.Sprintf("% X", sum.Sum(nil)), " ", ":")
 }
 
 // anyFingerprint: the certificate is one that is named. Of several hashes the
