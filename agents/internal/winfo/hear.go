@@ -33,13 +33,14 @@ func (w *Winfo) Began(s *event.Subscription) {
 		return
 	}
 	if before := l.waiting[r.watcher]; before != nil {
+		w.leave(l, before)
 		switch {
 		case before.id == r.id: // written down before a restart
-			w.leave(l, before)
-		case r.status == watcherinfo.Pending: // the same again makes it redundant
-			w.end(l, before, watcherinfo.Giveup)
+		case r.status == watcherinfo.Pending: // the same again makes it redundant, and is written in its place
+			w.over(l, before, watcherinfo.Giveup)
 		default:
-			w.end(l, before, watcherinfo.Approved)
+			w.forget(l.aor, before.watcher)
+			w.over(l, before, watcherinfo.Approved)
 		}
 		w.arm(l)
 	}

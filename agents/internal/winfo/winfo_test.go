@@ -424,3 +424,38 @@ func TestAFetchIsKeptBeforeItIsAnswered(t *testing.T) {
 		t.Errorf("nothing is to be written, and it is answered %d", status)
 	}
 }
+
+// TestWhoAsksAgainIsNotForgottenMeanwhile: the server may be killed between any two
+// writes.
+func TestWhoAsksAgainIsNotForgottenMeanwhile(t *testing.T) {
+	writes := 0
+	b := newBed(t, func(c *Config) {
+		all := c.Store.(filling).Store.(*state.Store)
+		c.Store = oneByOne{c.Store, func() {
+			writes++
+			if snapshot, err := all.Load(t.Context()); err != nil || len(snapshot.Asking) != 1 {
+				t.Errorf("after write %d: %v, %v", writes, snapshot.Asking, err)
+			}
+		}}
+	})
+	for call, expires := range map[string]time.Duration{"f": 0, "g": 0, "s": time.Hour} {
+		b.subscribe(bob, call, "presence", expires)
+	}
+	if writes == 0 {
+		t.Error("nothing was written")
+	}
+}
+
+// oneByOne is a store that is looked at after each write.
+type oneByOne struct {
+	event.Store
+	look func()
+}
+
+func (o oneByOne) Commit(do func(tx *state.Tx) error, done func(error)) {
+	written := make(chan error, 1)
+	o.Store.Commit(do, func(err error) { written <- err })
+	err := <-written
+	o.look()
+	done(err)
+}
