@@ -295,7 +295,7 @@ func (e *Endpoint) record(dir wire.Direction, src Source, raw []byte) {
 }
 
 // NewBranch is a fresh branch parameter (RFC 3261 section 8.1.1.7).
-func NewBranch() string { return "z9hG4bK" + rand.Text() }
+func NewBranch() string { return cookie + rand.Text() }
 
 // Tag is the tag of a response that is sent once: the same each time the request
 // comes, and known again in its ACK.

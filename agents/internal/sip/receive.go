@@ -210,7 +210,7 @@ func serverKey(req *message.Request, via message.Via) string {
 }
 
 func transactionKey(via message.Via, method string, req *message.Request) string {
-	if key, ok := branchKey(via, method); ok {
+	if key, ok := branchKey(method, via.Branch(), via.SentBy()); ok {
 		return key
 	}
 	// RFC 2543 peers have no unique branch, nor is the cookie alone one.
@@ -219,12 +219,11 @@ func transactionKey(via message.Via, method string, req *message.Request) string
 	return strings.Join([]string{method, from.Tag(), message.CallID(req), strconv.Itoa(int(cseq.Seq)), via.SentBy(), req.Recipient.String()}, " ")
 }
 
-func branchKey(via message.Via, method string) (key string, ok bool) {
-	b := via.Branch()
-	if !strings.HasPrefix(b, cookie) || b == cookie {
+func branchKey(method, branch, sentBy string) (key string, ok bool) {
+	if !strings.HasPrefix(branch, cookie) || branch == cookie {
 		return "", false
 	}
-	return method + " " + b + " " + strings.ToLower(via.SentBy()), true
+	return method + " " + branch + " " + strings.ToLower(sentBy), true
 }
 
 func clientKey(branch, method string) string { return method + " " + branch }

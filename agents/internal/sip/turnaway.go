@@ -5,7 +5,6 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"presfed/agents/internal/message"
@@ -47,8 +46,8 @@ func (e *Endpoint) turnAway(raw []byte, l link) bool {
 			return false
 		}
 	}
-	if branch, sentBy := h.hop.branch, h.hop.sentBy; !l.reliable() && bytes.HasPrefix(branch, []byte("z9hG4bK")) {
-		if _, known := e.servers.get(h.method + " " + string(branch) + " " + strings.ToLower(string(sentBy))); known {
+	if key, ok := branchKey(h.method, string(h.hop.branch), string(h.hop.sentBy)); ok && !l.reliable() {
+		if _, known := e.servers.get(key); known {
 			return false // its answer is due anyhow
 		}
 	}
