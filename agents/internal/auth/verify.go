@@ -87,10 +87,28 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 // Either credentials field counts, whatever the role: a client that was asked
 // by 401 when it registered may answer a proxy of the same realm unasked.
 func (v *Verifier) Verify(ctx context.Context, req *message.Request, role Role) (user string, err error) {
+	first, second := role.Answer(), (1 - role).Answer()
+	return v.verify(ctx, role, vouched{req.Method, func(uri string) bool { return v.meantFor(uri, req) }},
+		credentials{first, message.Raw(req, first)}, credentials{second, message.Raw(req, second)})
+}
+
+// vouched is what credentials vouch for of a request.
+type vouched struct {
+	method string
+	named  func(uri string) bool // by the credentials' uri
+}
+
+// credentials are the values of one field.
+type credentials struct {
+	field  string
+	values []string
+}
+
+func (v *Verifier) verify(ctx context.Context, role Role, req vouched, given ...credentials) (user string, err error) {
 	why, claimed, weighed := NoCredentials, "", 0
-	for _, field := range [...]string{role.Answer(), (1 - role).Answer()} {
-		for _, value := range message.Raw(req, field) {
-			cred, alg, err := v.read(value, field)
+	for _, g := range given {
+		for _, value := range g.values {
+			cred, alg, err := v.read(value, g.field)
 			if err != nil {
 				return "", err
 			}
@@ -98,14 +116,11 @@ func (v *Verifier) Verify(ctx context.Context, req *message.Request, role Role) 
 				continue
 			}
 			if weighed++; weighed > maxCredentials {
-				return "", &message.ParseError{Status: 400, Where: field, What: "too many credentials"}
+				return "", &message.ParseError{Status: 400, Where: g.field, What: "too many credentials"}
 			}
-			user, w, err := v.weigh(ctx, string(req.Method), func(uri string) bool { return v.meantFor(uri, req) }, cred, alg, field)
-			if err != nil {
-				return "", err
-			}
-			if user != "" {
-				return user, nil
+			user, w, err := v.weigh(ctx, req, cred, alg, g.field)
+			if err != nil || user != "" {
+				return user, err
 			}
 			why, claimed = w, cred.Username
 		}
@@ -146,12 +161,12 @@ func parse(value string) (*digest.Credentials, error) {
 
 // weigh decides about one set of credentials. The secret is checked before the
 // nonce: only who knows it is told that its nonce is stale.
-func (v *Verifier) weigh(ctx context.Context, method string, meant func(uri string) bool, cred *digest.Credentials, alg Algorithm, field string) (user string, why Why, err error) {
+func (v *Verifier) weigh(ctx context.Context, req vouched, cred *digest.Credentials, alg Algorithm, field string) (user string, why Why, err error) {
 	if cred.QOP != "auth" || cred.Cnonce == "" || cred.Nc <= 0 || int64(cred.Nc) > math.MaxUint32 {
 		// RFC 8760 section 2.6 item 8: asked with qop, a client answers with it.
 		return "", "", &message.ParseError{Status: 400, Where: field, What: "want qop=auth with cnonce and nc"}
 	}
-	if !meant(cred.URI) {
+	if !req.named(cred.URI) {
 		return "", "", &message.ParseError{Status: 400, Where: field, What: "its uri is not what this request is for"}
 	}
 	ha1, err := v.ha1(ctx, cred.Username, alg)
@@ -166,7 +181,7 @@ func (v *Verifier) weigh(ctx context.Context, method string, meant func(uri stri
 	want, err := digest.Digest(&digest.Challenge{
 		Realm: cred.Realm, Nonce: cred.Nonce, Algorithm: string(alg), QOP: []string{"auth"},
 	}, digest.Options{
-		Method: method, URI: cred.URI, Username: cred.Username,
+		Method: req.method, URI: cred.URI, Username: cred.Username,
 		A1: strings.ToLower(ha1), Cnonce: cred.Cnonce, Count: cred.Nc,
 	})
 	if err != nil {
