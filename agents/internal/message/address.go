@@ -132,7 +132,7 @@ func ParseParams(s string) (Params, error) {
 		part, rest = strings.TrimSpace(part[:end]), part[end:]
 		name, value, _ := strings.Cut(part, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if !isToken(name) {
+		if !IsToken(name) {
 			return nil, &ParseError{Status: 400, Where: "parameters", What: "not a parameter name: " + quoteClip(name)}
 		}
 		if !isQuoted(value) && strings.ContainsAny(value, "\" \t<>,") {

@@ -30,10 +30,7 @@ func at(err error, field string) error {
 }
 
 // IsToken says whether s is a token, as field names are (RFC 3261 section 25.1).
-func IsToken(s string) bool { return s != "" && isToken(s) }
-
-// isToken checks RFC 3261 section 25.1's token.
-func isToken(s string) bool { return s != "" && tokens.all(s) }
+func IsToken(s string) bool { return s != "" && tokens.all(s) }
 
 // set is a set of bytes.
 type set [256]bool
@@ -127,7 +124,7 @@ func isDisplay(s string) bool {
 		return true
 	}
 	for word := range strings.FieldsSeq(s) {
-		if !isToken(word) {
+		if !IsToken(word) {
 			return false
 		}
 	}

@@ -205,7 +205,7 @@ func ParseCSeq(s string) (CSeq, error) {
 	number, method, ok := strings.Cut(strings.ReplaceAll(s, "\t", " "), " ")
 	seq, err := strconv.ParseUint(number, 10, 31)
 	method = strings.TrimSpace(method)
-	if !ok || err != nil || !isToken(method) {
+	if !ok || err != nil || !IsToken(method) {
 		return CSeq{}, &ParseError{Status: 400, Where: "CSeq", What: "want a number below 2^31 and a method, have " + strconv.Quote(clip(s))}
 	}
 	return CSeq{Seq: uint32(seq), Method: method}, nil

@@ -108,7 +108,7 @@ func parseStart(line string) (Message, error) {
 	}
 	method, rest, ok := strings.Cut(line, " ")
 	uri, version, ok2 := strings.Cut(rest, " ")
-	if !ok || !ok2 || !isToken(method) {
+	if !ok || !ok2 || !IsToken(method) {
 		return nil, &ParseError{Status: 400, Where: "start line", What: "want METHOD URI SIP/2.0, have " + quoteClip(line)}
 	}
 	if !isVersion(version) {
@@ -155,7 +155,7 @@ func canonicalFields(head []byte, most int) (start string, fields []field, err e
 		}
 		name := strings.TrimRight(line[:colon], " \t")
 		usual := isCanonical(name)
-		if !usual && !isToken(name) || badByte(line, true) >= 0 {
+		if !usual && !IsToken(name) || badByte(line, true) >= 0 {
 			err = errors.Join(err, &ParseError{Status: 400, Where: "header", What: "not a field: " + quoteClip(line)})
 			continue
 		}

@@ -23,7 +23,7 @@ func ParseVia(s string) (Via, error) {
 	}
 	name, rest, ok := strings.Cut(s, "/")
 	version, rest2, ok2 := strings.Cut(rest, "/")
-	if !ok || !ok2 || !strings.EqualFold(strings.TrimSpace(name), "SIP") || !isToken(strings.TrimSpace(version)) {
+	if !ok || !ok2 || !strings.EqualFold(strings.TrimSpace(name), "SIP") || !IsToken(strings.TrimSpace(version)) {
 		return bad("want SIP/2.0/TRANSPORT")
 	}
 	rest2 = strings.TrimSpace(rest2)
@@ -40,7 +40,7 @@ func ParseVia(s string) (Via, error) {
 		sentBy, params = strings.TrimSpace(sentBy[:semi]), sentBy[semi:]
 	}
 	host, port, err := splitHostPort(sentBy)
-	if err != nil || !isToken(via.Transport) {
+	if err != nil || !IsToken(via.Transport) {
 		return bad("bad sent-by")
 	}
 	via.Host, via.Port = host, port
