@@ -36,6 +36,6 @@ func (c *Client) show(req *message.Request) error {
 	}
 	shown := message.Clone(req)
 	message.Prepend(shown, "Via", c.endpoint.Via(to, sip.NewBranch()))
-	c.cfg.DryRun(Unsent{string(shown.Method), message.CallID(shown), message.Bytes(shown)})
+	c.cfg.DryRun(Unsent{shown.Method, message.CallID(shown), message.Bytes(shown)})
 	return ErrDryRun
 }

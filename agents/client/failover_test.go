@@ -32,7 +32,7 @@ type answering struct {
 }
 
 func (a answering) ServeRequest(tx *sip.ServerTx) {
-	a.heard <- string(tx.Request().Method)
+	a.heard <- tx.Request().Method
 	tx.Respond(message.NewResponse(tx.Request(), a.status, "", "s"))
 }
 func (a answering) ServeAck(*message.Request, sip.Source)       {}

@@ -137,7 +137,7 @@ func (f *far) asked(method string) *sip.ServerTx {
 	f.t.Helper()
 	select {
 	case tx := <-f.asks:
-		if string(tx.Request().Method) != method {
+		if tx.Request().Method != method {
 			f.t.Fatalf("%s, want %s", tx.Request().Method, method)
 		}
 		return tx

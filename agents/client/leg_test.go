@@ -184,7 +184,7 @@ func (f *far) pastPracks(method string) *sip.ServerTx {
 	f.t.Helper()
 	for {
 		tx := within(f.t, f.asks, method)
-		if got := string(tx.Request().Method); got != message.PRACK {
+		if got := tx.Request().Method; got != message.PRACK {
 			if got != method {
 				f.t.Fatalf("%s, want %s", got, method)
 			}

@@ -76,7 +76,7 @@ func (c *Client) do(ctx context.Context, req *message.Request, to []sip.Target, 
 		case res.StatusCode/100 == 2:
 			return res, nil
 		case res.StatusCode != 401 && res.StatusCode != 407:
-			return res, &RefusedError{Method: string(req.Method), Response: res}
+			return res, &RefusedError{Method: req.Method, Response: res}
 		case c.cfg.Password == "":
 			return res, fmt.Errorf("%w: the server asks for a password, and none is given", ErrAuthentication)
 		}

@@ -35,7 +35,7 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 		reply(420, "Unsupported", strings.Join(extensions, ", ")) // RFC 3261 section 8.2.2.3
 		return
 	}
-	switch string(req.Method) {
+	switch req.Method {
 	case message.OPTIONS:
 		reply(200, "Allow", allowed, "Accept", "application/sdp, multipart/mixed, application/pidf+xml, "+pageTypes,
 			"Allow-Events", "presence", "Supported", supported)
@@ -52,7 +52,7 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 	case message.CANCEL:
 		c.cancelled(tx, reply)
 	default:
-		reply(message.Unserved(string(req.Method)), "Allow", allowed)
+		reply(message.Unserved(req.Method), "Allow", allowed)
 	}
 }
 

@@ -58,7 +58,7 @@ func (c *crowd) ServeRequest(tx *sip.ServerTx) {
 	c.mu.Lock()
 	w := c.calls[message.CallID(req)]
 	c.mu.Unlock()
-	if w != nil && string(req.Method) == message.NOTIFY {
+	if w != nil && req.Method == message.NOTIFY {
 		status = w.told(req)
 	}
 	res := message.NewResponse(req, status, "", "")

@@ -216,7 +216,7 @@ func (l *load) repeated() (n int) {
 func (l *load) ServeRequest(tx *sip.ServerTx) {
 	req := tx.Request()
 	status := 200
-	switch string(req.Method) {
+	switch req.Method {
 	case message.NOTIFY:
 		l.told(message.CallID(req), req.Body())
 	case message.INVITE:

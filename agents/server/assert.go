@@ -26,7 +26,7 @@ func (s *Server) asserted(ctx context.Context, req *message.Request, peer string
 		if err != nil {
 			continue
 		}
-		why, err := s.speaksFor(ctx, peer, aor, string(req.Method), about)
+		why, err := s.speaksFor(ctx, peer, aor, req.Method, about)
 		if err != nil {
 			return sender, err
 		}

@@ -47,7 +47,7 @@ func signs(t *testing.T, req *message.Request, a answer) *message.Request {
 			c.Algorithm = strings.TrimPrefix(a.says, "none")
 		}
 		c.Realm = cmp.Or(a.realm, c.Realm)
-		cred, err := digest.Digest(c, digest.Options{Method: cmp.Or(a.method, string(req.Method)), URI: cmp.Or(a.uri, "sip:example.com"),
+		cred, err := digest.Digest(c, digest.Options{Method: cmp.Or(a.method, req.Method), URI: cmp.Or(a.uri, "sip:example.com"),
 			Username: a.user, Password: cmp.Or(a.password, a.user+"'s secret"), Count: max(1, a.count), Cnonce: cmp.Or(a.cnonce, "c")})
 		if err != nil {
 			t.Fatal(err)

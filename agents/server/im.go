@@ -21,7 +21,7 @@ func (s *Server) where(ctx context.Context, req *message.Request, from im.Sender
 		return im.Where{}, err
 	}
 	targets, err := locate.Route(ctx, s.locate, locate.Question{
-		Self: s.cfg.Name, Host: uri.Host, Port: uri.Port, User: aor, Method: string(req.Method), Peer: from.Peer, HandsOver: s.cfg.PublishToRoot,
+		Self: s.cfg.Name, Host: uri.Host, Port: uri.Port, User: aor, Method: req.Method, Peer: from.Peer, HandsOver: s.cfg.PublishToRoot,
 	})
 	if err != nil {
 		return im.Where{}, err

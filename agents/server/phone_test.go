@@ -130,7 +130,7 @@ func (p *phone) register() {
 func (p *phone) take(method string, status int, fields ...string) *message.Request {
 	p.t.Helper()
 	tx := next(p.t, p.requests)
-	if got := string(tx.Request().Method); got != method {
+	if got := tx.Request().Method; got != method {
 		p.t.Fatalf("%s got %s, want %s", p.user, got, method)
 	}
 	to, _ := message.To(tx.Request())

@@ -43,7 +43,7 @@ func (h *handler) ServeRequest(tx *sip.ServerTx) {
 		return
 	}
 	s.heard(tx.Source())
-	method := string(req.Method)
+	method := req.Method
 	if to.Tag() == "" && method != message.CANCEL {
 		if away := s.leadsAway(tx); away != "" {
 			s.reply(tx, 403, "Warning", message.Warning("Route: "+away+" is not this server, and clients are carried to users of "+s.domain.Name+" only"))
@@ -101,7 +101,7 @@ func (s *Server) relay(tx *sip.ServerTx) {
 	if r == nil {
 		return // answered
 	}
-	if !proxy.MakesDialog(string(tx.Request().Method)) {
+	if !proxy.MakesDialog(tx.Request().Method) {
 		sender = im.Sender{} // the dialog says enough; who may refresh it is asked again
 	}
 	r.Relay(func(copy *message.Request) { s.im.Vouch(copy, sender, !r.ToClient()) })

@@ -67,7 +67,7 @@ const maxTries = 4
 func (c *Client) Begin(req *message.Request) *Attempt {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if role, ok := c.asked[string(req.Method)]; ok {
+	if role, ok := c.asked[req.Method]; ok {
 		for _, s := range c.sessions {
 			c.sign(req, role, s)
 		}
@@ -110,7 +110,7 @@ func (a *Attempt) Retry(res *message.Response) (*message.Request, error) {
 			dropCredentials(next, chal.Realm)
 			if c.sign(next, r, s) {
 				c.sessions[chal.Realm], answered[chal.Realm] = s, true
-				c.asked[string(next.Method)] = r
+				c.asked[next.Method] = r
 			}
 		}
 	}
@@ -152,7 +152,7 @@ func (c *Client) sign(req *message.Request, role Role, s *session) bool {
 	s.count++
 	body := req.Body()
 	cred, err := digest.Digest(s.challenge, digest.Options{
-		Method: string(req.Method), URI: req.Recipient.String(),
+		Method: req.Method, URI: req.Recipient.String(),
 		Username: c.username, Password: c.password, Count: s.count,
 		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
 	})

@@ -125,7 +125,7 @@ func (s *server) where(_ context.Context, req *message.Request, from Sender) (Wh
 	user := req.Recipient.User + "@example.com"
 	place := s.bed.places[user]
 	targets, err := routing.Route(routing.Facts{Names: s.bed.names, Self: s.name, User: user, Place: place, Scope: scope,
-		Class: routing.ClassOf(string(req.Method)), Peer: from.Peer})
+		Class: routing.ClassOf(req.Method), Peer: from.Peer})
 	return Where{User: user, Model: place.Model, Targets: targets}, err
 }
 

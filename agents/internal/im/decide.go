@@ -89,7 +89,7 @@ func (s *Service) targets(req *message.Request, w Where, from Sender, absent boo
 	for _, t := range w.Targets {
 		switch t.Kind {
 		case routing.Devices:
-			for _, d := range s.cfg.Devices(w.User, string(req.Method), carriesIM(req)) {
+			for _, d := range s.cfg.Devices(w.User, req.Method, carriesIM(req)) {
 				if absent {
 					break
 				}

@@ -66,7 +66,7 @@ func (b *branch) try() {
 func (b *branch) send(hop sip.Target) {
 	p, r := b.request.proxy, b.request
 	req := message.Clone(b.copy)
-	if MakesDialog(string(req.Method)) {
+	if MakesDialog(req.Method) {
 		r.recordRoute(req, hop, b.user)
 	}
 	b.hop, b.taken = hop, false
@@ -137,7 +137,7 @@ func (b *branch) hear(res *message.Response, err error) {
 // ring twice.
 func (b *branch) failed(err error) {
 	p := b.request.proxy
-	p.log.Info("branch failed", "call_id", message.CallID(b.copy), "method", string(b.copy.Method), "error", err)
+	p.log.Info("branch failed", "call_id", message.CallID(b.copy), "method", b.copy.Method, "error", err)
 	timeout := errors.Is(err, sip.ErrTimeout)
 	b.leave()
 	switch {

@@ -44,7 +44,7 @@ func (r *Request) Relay(edit func(copy *message.Request)) {
 		return
 	}
 	if r.sender != r.route.near.user {
-		r.proxy.log.Info("refused: somebody else's dialog", "call_id", message.CallID(r.msg), "method", string(r.msg.Method),
+		r.proxy.log.Info("refused: somebody else's dialog", "call_id", message.CallID(r.msg), "method", r.msg.Method,
 			"sender", cmp.Or(r.origin.Peer, r.origin.User))
 		r.Refuse(403, "")
 		return

@@ -54,7 +54,7 @@ const (
 func (e *Endpoint) Send(req *message.Request, to Target, on func(res *message.Response, err error)) *ClientTx {
 	branch := NewBranch()
 	message.Prepend(req, "Via", e.Via(to, branch))
-	tx := &ClientTx{endpoint: e, method: string(req.Method), req: req, bytes: message.Bytes(req), to: to, on: on}
+	tx := &ClientTx{endpoint: e, method: req.Method, req: req, bytes: message.Bytes(req), to: to, on: on}
 	tx.enlarge(branch)
 	tx.begin(branch)
 	return tx

@@ -202,7 +202,7 @@ const cookie = "z9hG4bK"
 // serverKey is what retransmissions and ACKs share with their request (RFC 3261
 // section 17.2.3).
 func serverKey(req *message.Request, via message.Via) string {
-	method := string(req.Method)
+	method := req.Method
 	if method == message.ACK {
 		method = message.INVITE
 	}

@@ -51,7 +51,7 @@ const (
 
 func newServerTx(e *Endpoint, key string, req *message.Request, src Source, l link) *ServerTx {
 	tx := &ServerTx{req: req, src: src}
-	tx.served = &served{endpoint: e, key: key, method: string(req.Method), link: l, tx: tx}
+	tx.served = &served{endpoint: e, key: key, method: req.Method, link: l, tx: tx}
 	return tx
 }
 
