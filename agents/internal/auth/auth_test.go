@@ -230,6 +230,35 @@ func TestMalformedCredentials(t *testing.T) {
 	}
 }
 
+// What is weighed costs a look-up, or two: of that one request gets no more than a few.
+func TestCredentialsWeighedAreFew(t *testing.T) {
+	lookups := 0
+	v, err := NewVerifier(Config{Realm: "example.com", Algorithms: []Algorithm{SHA256}, HA1: func(context.Context, string, Algorithm) (string, error) {
+		lookups++
+		return "", nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := make([]string, 100)
+	for i := range many {
+		many[i] = answer{user: fmt.Sprint("u", i), realm: "example.com", uri: "sip:example.com", alg: "SHA-256", cnonce: "c", nc: 1}.String()
+	}
+	for by, verify := range map[string]func() (string, error){
+		"SIP": func() (string, error) {
+			return v.Verify(t.Context(), request(t, "REGISTER", "sip:example.com", many...), UserAgent)
+		},
+		"HTTP": func() (string, error) { return v.VerifyHTTP(t.Context(), "PUT", "sip:example.com", many) },
+	} {
+		lookups = 0
+		_, err := verify()
+		var parse *message.ParseError
+		if !errors.As(err, &parse) || parse.Status != 400 || lookups > maxCredentials {
+			t.Errorf("by %s: %v after %d look-ups", by, err, lookups)
+		}
+	}
+}
+
 func TestStripKeepsOtherRealms(t *testing.T) {
 	v := newVerifier(t, clock.NewManual(start))
 	ours := answer{user: "alice", realm: "example.com", alg: "MD5", nc: 1}.String()
