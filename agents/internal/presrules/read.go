@@ -64,7 +64,7 @@ func Parse(doc []byte, presentity, domain string) ([]db.Rule, error) {
 		if !e.Is(policySpace, "rule") {
 			return nil, &Error{Schema, fmt.Sprintf("%.40q in a ruleset, want rules", e.Local)}
 		}
-		id := attr(e, "id")
+		id := e.AttrToken("id")
 		if id == "" || ids[id] {
 			return nil, &Error{Schema, "each rule wants an id of its own"}
 		}
@@ -159,13 +159,13 @@ func (r *rule) identity(e *strictxml.Element, domain string) *Error {
 			}
 			r.ones[one] = true
 		case c.Is(policySpace, "many"):
-			m := many{domain: strings.ToLower(attr(c, "domain")), exceptOnes: map[string]bool{}, exceptDomains: map[string]bool{}}
+			m := many{domain: strings.ToLower(c.AttrToken("domain")), exceptOnes: map[string]bool{}, exceptDomains: map[string]bool{}}
 			for _, x := range c.Children {
 				switch {
 				case !x.Is(policySpace, "except"):
 					return &Error{Constraint, fmt.Sprintf("%.40q in many", x.Local)}
-				case attr(x, "domain") != "":
-					m.exceptDomains[strings.ToLower(attr(x, "domain"))] = true
+				case x.AttrToken("domain") != "":
+					m.exceptDomains[strings.ToLower(x.AttrToken("domain"))] = true
 				default:
 					one, err := address(x, domain)
 					if err != nil {
@@ -183,7 +183,7 @@ func (r *rule) identity(e *strictxml.Element, domain string) *Error {
 }
 
 func address(e *strictxml.Element, domain string) (string, *Error) {
-	id := attr(e, "id")
+	id := e.AttrToken("id")
 	scheme, rest, _ := strings.Cut(id, ":")
 	if len(e.Children) > 0 || !slices.Contains([]string{"sip", "sips", "pres"}, strings.ToLower(scheme)) {
 		return "", &Error{Constraint, fmt.Sprintf("the watcher %.80q: want sip:USER@DOMAIN", id)}
@@ -216,13 +216,4 @@ func showsAll(e *strictxml.Element) bool {
 		}
 	}
 	return true
-}
-
-func attr(e *strictxml.Element, local string) string {
-	for _, a := range e.Attrs {
-		if a.Name.Space == "" && a.Name.Local == local {
-			return strings.TrimSpace(a.Value)
-		}
-	}
-	return ""
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/strictxml"
@@ -27,13 +26,13 @@ func parseMeta(doc []byte, limits Limits) (List, error) {
 	if !root.Is(namespace, "list") {
 		return List{}, malformed("the root is %.40q of %.80q, want list of %s", root.Local, root.Space, namespace)
 	}
-	l := List{URI: attr(root, "uri")}
-	version, err := strconv.ParseUint(strings.TrimSpace(attr(root, "version")), 10, 32)
+	l := List{URI: root.AttrToken("uri")}
+	version, err := strconv.ParseUint(root.AttrToken("version"), 10, 32)
 	if err != nil {
-		return l, malformed("list: version %q is not a number of 32 bits", attr(root, "version"))
+		return l, malformed("list: version %q is not a number of 32 bits", root.AttrToken("version"))
 	}
 	l.Version = uint32(version)
-	switch full := strings.TrimSpace(attr(root, "fullState")); full {
+	switch full := root.AttrToken("fullState"); full {
 	case "true", "1":
 		l.Full = true
 	case "false", "0":
@@ -65,31 +64,20 @@ func parseMeta(doc []byte, limits Limits) (List, error) {
 	return l, nil
 }
 
-// attr is an attribute of no namespace.
-func attr(e *strictxml.Element, local string) string { return attrOf(e, "", local) }
-
-func attrOf(e *strictxml.Element, space, local string) string {
-	for _, a := range e.Attrs {
-		if a.Name == (xml.Name{Space: space, Local: local}) {
-			return a.Value
-		}
-	}
-	return ""
-}
-
 func names(e *strictxml.Element, limits Limits) (out []Name, err error) {
 	all := e.All("name")
 	if len(all) > limits.Instances {
 		return nil, malformed("more than %d names", limits.Instances)
 	}
 	for _, n := range all {
-		out = append(out, Name{Lang: attrOf(n, "http://www.w3.org/XML/1998/namespace", "lang"), Text: n.Text})
+		lang, _ := n.Attr(strictxml.SpaceXML, "lang")
+		out = append(out, Name{Lang: lang, Text: n.Text})
 	}
 	return out, nil
 }
 
 func resource(e *strictxml.Element, limits Limits) (r Resource, err error) {
-	r.URI = attr(e, "uri")
+	r.URI = e.AttrToken("uri")
 	instances := e.All("instance")
 	switch {
 	case r.URI == "":
@@ -102,7 +90,7 @@ func resource(e *strictxml.Element, limits Limits) (r Resource, err error) {
 	}
 	seen := map[string]bool{}
 	for _, one := range instances {
-		i := Instance{ID: attr(one, "id"), State: attr(one, "state"), Reason: attr(one, "reason"), cid: attr(one, "cid")}
+		i := Instance{ID: one.AttrToken("id"), State: one.AttrToken("state"), Reason: one.AttrToken("reason"), cid: one.AttrToken("cid")}
 		switch {
 		case i.ID == "" || seen[i.ID]:
 			return r, malformed("resource %q: an instance without an id of its own", r.URI)

@@ -34,13 +34,30 @@ func (e *Element) All(local string) (all []*Element) {
 // Token is the element's text without white space around it.
 func (e *Element) Token() string { return strings.Trim(e.Text, " \t\r\n") }
 
-// nsXML is what the prefix xml always means.
-const nsXML = "http://www.w3.org/XML/1998/namespace"
+// Attr is an attribute's value as it stands; the space of most is "".
+func (e *Element) Attr(space, local string) (value string, ok bool) {
+	for _, a := range e.Attrs {
+		if a.Name == (xml.Name{Space: space, Local: local}) {
+			return a.Value, true
+		}
+	}
+	return "", false
+}
+
+// AttrToken is the value of an attribute of no namespace without white space around
+// it; "" where there is none.
+func (e *Element) AttrToken(local string) string {
+	value, _ := e.Attr("", local)
+	return strings.Trim(value, " \t\r\n")
+}
+
+// SpaceXML is what the prefix xml always means.
+const SpaceXML = "http://www.w3.org/XML/1998/namespace"
 
 // lookup finds what a prefix means at an element.
 func (e *Element) lookup(prefix string) (space string, ok bool) {
 	if prefix == "xml" {
-		return nsXML, true
+		return SpaceXML, true
 	}
 	for at := e; at != nil; at = at.outer {
 		if space, ok = at.decls[prefix]; ok {

@@ -164,7 +164,7 @@ func (e *Element) declare(attrs []xml.Attr) error {
 		switch {
 		case twice:
 			return fmt.Errorf("the prefix %.40q declared twice", prefix)
-		case prefix == "xmlns", (prefix == "xml") != (a.Value == nsXML), prefix != "" && a.Value == "":
+		case prefix == "xmlns", (prefix == "xml") != (a.Value == SpaceXML), prefix != "" && a.Value == "":
 			return fmt.Errorf("the prefix %.40q declared as %.40q", prefix, a.Value)
 		}
 		if e.decls == nil {

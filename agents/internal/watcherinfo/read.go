@@ -1,10 +1,7 @@
 package watcherinfo
 
 import (
-	"encoding/xml"
-	"slices"
 	"strconv"
-	"strings"
 
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/strictxml"
@@ -27,12 +24,12 @@ func Parse(data []byte) (Document, error) {
 	case !root.Is(namespace, "watcherinfo"):
 		return d, refuse(root, "want watcherinfo of "+namespace)
 	}
-	version, err := strconv.ParseUint(attr(root, "version"), 10, 32)
+	version, err := strconv.ParseUint(root.AttrToken("version"), 10, 32)
 	if err != nil {
 		return d, refuse(root, "version: want a number of 32 bits")
 	}
 	d.Version = uint32(version)
-	switch attr(root, "state") {
+	switch root.AttrToken("state") {
 	case "full":
 		d.Full = true
 	case "partial":
@@ -41,7 +38,7 @@ func Parse(data []byte) (Document, error) {
 	}
 	ids := map[string]bool{}
 	err = eachOf(root, "watcher-list", func(n *strictxml.Element) error {
-		l := List{Resource: attr(n, "resource"), Package: attr(n, "package")}
+		l := List{Resource: n.AttrToken("resource"), Package: n.AttrToken("package")}
 		if l.Resource == "" || l.Package == "" {
 			return refuse(n, "want resource and package")
 		}
@@ -62,17 +59,17 @@ func Parse(data []byte) (Document, error) {
 
 func watcher(n *strictxml.Element) (Watcher, error) {
 	w := Watcher{
-		ID: attr(n, "id"), URI: strings.TrimSpace(n.Text), Status: Status(attr(n, "status")), Event: Event(attr(n, "event")),
+		ID: n.AttrToken("id"), URI: n.Token(), Status: Status(n.AttrToken("status")), Event: Event(n.AttrToken("event")),
 	}
-	w.Name = value(n, "", "display-name")
-	w.Lang = value(n, "http://www.w3.org/XML/1998/namespace", "lang")
+	w.Name, _ = n.Attr("", "display-name")
+	w.Lang, _ = n.Attr(strictxml.SpaceXML, "lang")
 	for _, child := range n.Children {
 		if child.Space == namespace {
 			return w, refuse(child, "want a URI alone")
 		}
 	}
 	switch {
-	case !token(w.ID):
+	case !message.IsToken(w.ID):
 		return w, refuse(n, "id: want a token")
 	case w.URI == "":
 		return w, refuse(n, "no URI")
@@ -90,10 +87,10 @@ func watcher(n *strictxml.Element) (Watcher, error) {
 }
 
 func seconds(n *strictxml.Element, local string) (*uint64, error) {
-	if !slices.ContainsFunc(n.Attrs, func(a xml.Attr) bool { return a.Name == xml.Name{Local: local} }) {
+	if _, ok := n.Attr("", local); !ok {
 		return nil, nil
 	}
-	v, err := strconv.ParseUint(attr(n, local), 10, 64)
+	v, err := strconv.ParseUint(n.AttrToken(local), 10, 64)
 	if err != nil {
 		return nil, refuse(n, local+": want whole seconds")
 	}
@@ -116,30 +113,10 @@ func eachOf(n *strictxml.Element, local string, take func(*strictxml.Element) er
 	return nil
 }
 
-// attr is an attribute without the white space around it, as the schema's types
-// have it; "" where there is none.
-func attr(n *strictxml.Element, local string) string { return strings.TrimSpace(value(n, "", local)) }
-
-func value(n *strictxml.Element, space, local string) string {
-	for _, a := range n.Attrs {
-		if a.Name == (xml.Name{Space: space, Local: local}) {
-			return a.Value
-		}
-	}
-	return ""
-}
-
 func refuse(n *strictxml.Element, what string) error {
 	return malformed(n.Local + ": " + what)
 }
 
 func malformed(what string) error {
 	return &message.ParseError{Status: 400, Where: ContentType, What: what}
-}
-
-// token is RFC 3261's.
-func token(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
-	})
 }

@@ -97,6 +97,7 @@ func TestRefused(t *testing.T) {
 		"a list of nobody":   {whole(`version="0" state="full"`, `<watcher-list package="presence"/>`), 400, "resource"},
 		"what is not known":  {whole(`version="0" state="full"`, `<watchers/>`), 400, "watcher-list"},
 		"an id is no token":  {list(`<watcher id="a b" status="active" event="subscribe">sip:c@d</watcher>`), 400, "token"},
+		"a mark in an id":    {list(`<watcher id="a#b" status="active" event="subscribe">sip:c@d</watcher>`), 400, "token"},
 		"an id twice":        {list(strings.Repeat(`<watcher id="a" status="active" event="subscribe">sip:c@d</watcher>`, 2)), 400, "before"},
 		"no URI":             {list(`<watcher id="a" status="active" event="subscribe"/>`), 400, "URI"},
 		"a status":           {list(`<watcher id="a" status="gone" event="subscribe">sip:c@d</watcher>`), 400, "status"},
