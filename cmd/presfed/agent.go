@@ -95,10 +95,11 @@ basic=closed for all of them closed.`,
 
 // agent is a device that is being told what to do.
 type agent struct {
-	opts   agentOptions
-	device *client.Client
-	events *eventQueue
-	log    *slog.Logger
+	opts     agentOptions
+	envelope client.Envelope // of what it sends
+	device   *client.Client
+	events   *eventQueue
+	log      *slog.Logger
 
 	printing sync.Mutex
 	mu       sync.Mutex
@@ -172,7 +173,7 @@ func (a *agent) complete(cfg *client.Config, log *slog.Logger) error {
 	if cfg.Notices, err = readNotices("notices", a.opts.notices); err != nil {
 		return err
 	}
-	if _, err = a.opts.envelope.envelope(); err != nil {
+	if a.envelope, err = a.opts.envelope.envelope(); err != nil {
 		return err
 	}
 	cfg.Save = a.opts.save

@@ -290,17 +290,17 @@ func (a *agent) talk(target string) *client.Session {
 func (a *agent) im(ctx context.Context, args []string) error {
 	s := a.talk(args[0])
 	if s != nil && (s.Established() || s.Calling()) {
-		return a.say(ctx, s, args[1])
+		return say(ctx, s, a.envelope, args[1])
 	}
-	envelope, err := a.opts.envelope.envelope()
-	if err != nil || !envelope.Needed() {
-		_, err = a.device.IM(ctx, args[0], args[1])
+	if !a.envelope.Needed() {
+		_, err := a.device.IM(ctx, args[0], args[1])
 		return err
 	}
-	if s, err = a.device.IM(ctx, args[0], ""); err != nil { // whether the peer takes it is known then
+	s, err := a.device.IM(ctx, args[0], "") // whether the peer takes it is known then
+	if err != nil {
 		return err
 	}
-	return a.say(ctx, s, args[1])
+	return say(ctx, s, a.envelope, args[1])
 }
 
 func (a *agent) reply(ctx context.Context, args []string) error {
@@ -316,7 +316,7 @@ func (a *agent) reply(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	return a.say(ctx, s, args[0])
+	return say(ctx, s, a.envelope, args[0])
 }
 
 func (a *agent) sendFile(ctx context.Context, args []string) error {

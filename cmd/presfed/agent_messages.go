@@ -8,20 +8,16 @@ import (
 )
 
 // say sends text in a session, in an envelope if one is wanted.
-func (a *agent) say(ctx context.Context, s *client.Session, text string) error {
-	envelope, err := a.opts.envelope.envelope()
-	if err != nil || !envelope.Needed() {
+func say(ctx context.Context, s *client.Session, envelope client.Envelope, text string) error {
+	if !envelope.Needed() {
 		return s.Send(ctx, text)
 	}
-	_, err = s.SendWrapped(ctx, "text/plain", []byte(text), envelope)
+	_, err := s.SendWrapped(ctx, "text/plain", []byte(text), envelope)
 	return err
 }
 
 func (a *agent) page(ctx context.Context, args []string) error {
-	envelope, err := a.opts.envelope.envelope()
-	if err == nil {
-		_, err = a.device.PageWith(ctx, args[0], "text/plain", []byte(args[1]), client.PageOptions{Envelope: envelope})
-	}
+	_, err := a.device.PageWith(ctx, args[0], "text/plain", []byte(args[1]), client.PageOptions{Envelope: a.envelope})
 	return err
 }
 

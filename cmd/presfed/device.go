@@ -199,11 +199,7 @@ func eventLine(w io.Writer, e client.Event) error {
 			fmt.Fprintf(&b, " %s=%s", name, printable(value))
 		}
 	}
-	if strings.ContainsAny(e.Name, " \"=") {
-		fmt.Fprintf(&b, " name=%q", e.Name)
-	} else {
-		add("name", quoted(e.Name))
-	}
+	add("name", quoted(e.Name))
 	add("aor", e.AOR)
 	add("addresses", strings.Join(e.Addresses, ","))
 	add("entity", e.Entity)

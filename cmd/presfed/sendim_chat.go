@@ -32,13 +32,6 @@ func chat(ctx context.Context, opts sendIMOptions, envelope client.Envelope, ses
 		defer cancel()
 		return errors.Join(err, session.Close(last))
 	}
-	say := func(ctx context.Context, s *client.Session, line string) (err error) {
-		if !envelope.Needed() {
-			return s.Send(ctx, line)
-		}
-		_, err = s.SendWrapped(ctx, opts.contentType, []byte(line), envelope)
-		return err
-	}
 	for {
 		select {
 		case line := <-lines:
@@ -49,7 +42,7 @@ func chat(ctx context.Context, opts sendIMOptions, envelope client.Envelope, ses
 				return bye(nil)
 			}
 			limited, cancel := context.WithTimeout(ctx, opts.device.timeout)
-			err := say(limited, session, line)
+			err := say(limited, session, envelope, line)
 			cancel()
 			if err != nil {
 				return bye(err)
