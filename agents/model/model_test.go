@@ -77,8 +77,12 @@ func TestModel(t *testing.T) {
 		}
 	}
 	workers.Wait()
-	t.Logf("%d sequences, %d steps, %d times all watchers looked at, in %s; the slowest settling %s, at most %.1f NOTIFYs a change",
-		sequences, steps, all.settled, time.Since(began).Round(time.Millisecond), all.slowest.Round(time.Millisecond), all.busiest)
+	if t.Failed() {
+		return
+	}
+	fmt.Printf("\n| sequences | steps | times all watchers were looked at | divergences | slowest settling | NOTIFYs a change | time |\n|---|---|---|---|---|---|---|\n"+
+		"| %d | %d | %d | 0 | %s | at most %.1f | %s |\n",
+		sequences, steps, all.settled, all.slowest.Round(time.Millisecond), all.busiest, time.Since(began).Round(time.Second))
 }
 
 // lasting is a bed that is used again for one sequence after the other.
