@@ -3,6 +3,7 @@ package event
 import (
 	"sync"
 
+	"presfed/agents/internal/lane"
 	"presfed/agents/internal/message"
 	"presfed/db/state"
 )
@@ -11,10 +12,10 @@ import (
 // them, so that a job may wait for its commit while connections are read on. The
 // zero value is ready; a Notifier and the packages it serves share one.
 type Lanes struct {
+	queues  lane.Queues[func()]
 	running sync.WaitGroup // lanes in use
 
 	mu     sync.Mutex
-	lanes  map[string][]func() // jobs that wait behind the one that runs
 	closed bool
 }
 
@@ -23,48 +24,20 @@ type Lanes struct {
 func (l *Lanes) Do(key string, job func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
-		return
+	if !l.closed && l.queues.Put(key, job) {
+		l.running.Go(func() { l.run(key, job) })
 	}
-	waiting, busy := l.lanes[key]
-	if busy {
-		l.lanes[key] = append(waiting, job)
-		return
-	}
-	if l.lanes == nil {
-		l.lanes = map[string][]func(){}
-	}
-	l.lanes[key] = nil
-	l.running.Go(func() { l.run(key, job) })
 }
 
 // run does a lane's jobs until none waits.
 func (l *Lanes) run(key string, job func()) {
-	for job != nil {
+	for more := true; more; job, more = l.queues.Next(key) {
 		job()
-		job = l.next(key)
 	}
-}
-
-// next takes the next job of a lane, or frees it.
-func (l *Lanes) next(key string) func() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	waiting := l.lanes[key]
-	if len(waiting) == 0 {
-		delete(l.lanes, key)
-		return nil
-	}
-	l.lanes[key] = waiting[1:]
-	return waiting[0]
 }
 
 // Waiting is how many jobs wait in a lane behind the one that runs.
-func (l *Lanes) Waiting(key string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.lanes[key])
-}
+func (l *Lanes) Waiting(key string) int { return l.queues.Waiting(key) }
 
 // Close refuses further jobs and returns when those queued have ended. What they
 // commit to must run until then.

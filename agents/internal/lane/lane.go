@@ -8,27 +8,16 @@ import "sync"
 // it calls done, from whichever goroutine: what a commit decides later still
 // keeps the next job waiting.
 type Lanes struct {
-	mu    sync.Mutex
-	lanes map[string][]func(done func())
+	queues Queues[func(done func())]
 }
 
 // Do runs job now, on the caller, if the key's lane is free, else after the jobs
 // before it, on the goroutine of the last one's done. A job must call done
 // exactly once.
 func (l *Lanes) Do(key string, job func(done func())) {
-	l.mu.Lock()
-	if l.lanes == nil {
-		l.lanes = map[string][]func(done func()){}
+	if l.queues.Put(key, job) {
+		l.run(key, job)
 	}
-	waiting, busy := l.lanes[key]
-	if busy {
-		l.lanes[key] = append(waiting, job)
-		l.mu.Unlock()
-		return
-	}
-	l.lanes[key] = nil
-	l.mu.Unlock()
-	l.run(key, job)
 }
 
 // run goes through the lane in a loop: a job that is done at once must not
@@ -40,7 +29,7 @@ func (l *Lanes) run(key string, job func(done func())) {
 		var next func(done func())
 		current := job
 		current(func() {
-			following := l.next(key)
+			following, _ := l.queues.Next(key)
 			mu.Lock()
 			finished, next = true, following
 			inline := !returned
@@ -59,22 +48,5 @@ func (l *Lanes) run(key string, job func(done func())) {
 	}
 }
 
-// next takes the next job of a lane, or frees it.
-func (l *Lanes) next(key string) func(done func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	waiting := l.lanes[key]
-	if len(waiting) == 0 {
-		delete(l.lanes, key)
-		return nil
-	}
-	l.lanes[key] = waiting[1:]
-	return waiting[0]
-}
-
 // Waiting is how many jobs wait behind the running one of a key.
-func (l *Lanes) Waiting(key string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.lanes[key])
-}
+func (l *Lanes) Waiting(key string) int { return l.queues.Waiting(key) }

@@ -28,8 +28,8 @@ func TestJobsOfOneKeyRunInOrderAndAlone(t *testing.T) {
 			t.Fatalf("job %d ran as number %d", n, i)
 		}
 	}
-	if len(seen) != jobs || len(lanes.lanes) != 0 {
-		t.Errorf("%d jobs ran, %d lanes are left", len(seen), len(lanes.lanes))
+	if len(seen) != jobs || len(lanes.queues.waiting) != 0 {
+		t.Errorf("%d jobs ran, %d lanes are left", len(seen), len(lanes.queues.waiting))
 	}
 }
 
