@@ -28,19 +28,16 @@ const cutTime = "PRESFED_CUT"
 func TestLinkCut(t *testing.T) {
 	length, retry, grace := 2*time.Second, 500*time.Millisecond, 500*time.Millisecond
 	flags := []string{"--peer-retry", retry.String(), "--share-grace", grace.String(), "--keep-alive", "300ms"}
-	if s := os.Getenv(cutTime); s != "" {
-		var err error
-		if length, err = time.ParseDuration(s); err != nil || length <= 0 {
-			t.Fatalf("%s=%s: want a duration, as 1m", cutTime, s)
-		}
-		retry, grace, flags = 5*time.Second, 30*time.Second, nil
+	long := os.Getenv(cutTime) != ""
+	if long {
+		length, retry, grace, flags = duration(t, cutTime, 0), 5*time.Second, 30*time.Second, nil
 	}
 	type row struct{ name, text string }
 	var mu sync.Mutex
 	var rows []row
 	t.Run("forms", func(t *testing.T) {
 		for _, f := range forms {
-			if !f.place.Model.Unioned() || f.mode == db.DistributedPolicy && os.Getenv(cutTime) == "" {
+			if !f.place.Model.Unioned() || f.mode == db.DistributedPolicy && !long {
 				continue // on behalf is in the servers' own tests
 			}
 			for how, state := range map[string]cut.State{"connections refused": cut.Refused, "bytes swallowed": cut.Silent} {

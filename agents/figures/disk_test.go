@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,16 +90,7 @@ func putOff(t *testing.T, what string, a answer) {
 
 func (b *unionBed) health(x string) string {
 	b.t.Helper()
-	res, err := http.Get(b.servers[x].admin + "/healthz")
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	said, err := io.ReadAll(res.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return string(said)
+	return b.servers[x].get("/healthz")
 }
 
 // TestTheDiskIsFull: what would change something is 503, and nothing of it happens;

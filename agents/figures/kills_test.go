@@ -3,9 +3,7 @@ package figures
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -58,19 +56,6 @@ func TestKills(t *testing.T) {
 	ms := func(d time.Duration) string { return fmt.Sprint(d.Milliseconds(), " ms") }
 	fmt.Printf("| %d | %d | %d | %d | %d | %d | %d | %d | 0 | %s | %s | %s | %s |\n", kills, c.publish.Load(), c.subscribe.Load(), c.register.Load(), c.decide.Load(), c.rule.Load(),
 		c.notified.Load(), b.interrupted, ms(ready[kills/2]), ms(ready[kills-1]), ms(right[kills/2]), ms(right[kills-1]))
-}
-
-// number is that of a variable, or else.
-func number(t *testing.T, variable string, otherwise int) int {
-	s := os.Getenv(variable)
-	if s == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n <= 0 {
-		t.Fatalf("%s=%s: want a number above nothing", variable, s)
-	}
-	return n
 }
 
 // actor makes one request after another, so that what was answered says what must

@@ -95,11 +95,7 @@ func TestLossyLink(t *testing.T) {
 	long := os.Getenv(lossyTime) != ""
 	flags := []string{"--peer-retry", retry.String(), "--share-grace", "500ms"}
 	if long {
-		var err error
-		if length, err = time.ParseDuration(os.Getenv(lossyTime)); err != nil || length <= 0 {
-			t.Fatalf("%s: want a duration, as 1m", lossyTime)
-		}
-		retry, flags = 5*time.Second, nil
+		length, retry, flags = duration(t, lossyTime, 0), 5*time.Second, nil
 	}
 	seed, _ := strconv.ParseUint(os.Getenv(lossySeed), 10, 64)
 	type row struct{ name, text string }
@@ -270,9 +266,14 @@ func (l *lossy) run(how string, length, patience time.Duration) string {
 	if came < taken || came > said {
 		t.Errorf("%d MESSAGEs came of %d, %d of them acknowledged", came, said, taken)
 	}
-	troubled := strconv.Itoa(l.trouble.n)
-	if how == "delayed" {
-		troubled = "all"
+	troubled := "all"
+	if how != "delayed" {
+		l.trouble.mu.Lock()
+		troubled = strconv.Itoa(l.trouble.n)
+		l.trouble.mu.Unlock()
+	}
+	if troubled == "0" {
+		t.Errorf("no message was %s", how)
 	}
 	return fmt.Sprintf("%s | %d | %d | %d | %s | %d", troubled, said, taken, came, converged.Round(time.Millisecond), l.load.repeated())
 }

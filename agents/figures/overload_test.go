@@ -28,11 +28,8 @@ const overloadTime = "PRESFED_OVERLOAD"
 func TestOverload(t *testing.T) {
 	length, users, lines, least, step := 2*time.Second, 1500, 16, 0.4, 400*time.Millisecond
 	flags := []string{"--max-delay", "50ms"} // so that so few users can be too many
-	if s := os.Getenv(overloadTime); s != "" {
-		var err error
-		if length, err = time.ParseDuration(s); err != nil || length <= 0 {
-			t.Fatalf("%s=%s: want a duration, as 2m", overloadTime, s)
-		}
+	if os.Getenv(overloadTime) != "" {
+		length = duration(t, overloadTime, 0)
 		users, lines, least, step, flags = 15_000, 100, 0.8, 8*time.Second, nil
 	}
 	server := newStormServer(t.Context(), t, users, flags...)

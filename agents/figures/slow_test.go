@@ -1,15 +1,11 @@
 package figures
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,11 +22,7 @@ func TestSlowConnections(t *testing.T) {
 	count, length := 200, 1500*time.Millisecond
 	long := os.Getenv(slowCount) != ""
 	if long {
-		var err error
-		if count, err = strconv.Atoi(os.Getenv(slowCount)); err != nil || count < 1 {
-			t.Fatalf("%s: want a number, as 5000", slowCount)
-		}
-		length = 20 * time.Second
+		count, length = number(t, slowCount, 0), 20*time.Second
 	}
 	server := newStormServer(t.Context(), t, 300)
 	s := newStorm(t, netip.MustParseAddrPort(server.tcp), netip.MustParseAddrPort(server.link), 300, 6)
@@ -57,10 +49,8 @@ func TestSlowConnections(t *testing.T) {
 	}
 
 	slow := newSlow(t, server.tcp, count)
-	for _, what := range []string{fmt.Sprintf("%d idle connections, %d of a byte a second", count/2, count-count/2)} {
-		if p99 := measure(what); p99 > most {
-			t.Errorf("%s: p99 %s, before %s", what, p99, before)
-		}
+	if p99 := measure(fmt.Sprintf("%d idle connections, %d of a byte a second", count/2, count-count/2)); p99 > most {
+		t.Errorf("slow connections: p99 %s, before %s", p99, before)
 	}
 	if n := slow.open(); n < count*9/10 {
 		t.Errorf("%d connections are open, want %d", n, count)
@@ -72,10 +62,11 @@ func TestSlowConnections(t *testing.T) {
 		t.Errorf("deaf watchers: p99 %s, before %s", p99, before)
 	}
 	if long { // Timer F, after 32 seconds
-		held, end := subscriptions(t, server), time.Now().Add(time.Minute)
+		subscriptions := func() int { return server.metrics().sum("presfed_subscriptions") }
+		held, end := subscriptions(), time.Now().Add(time.Minute)
 		for held > 0 && time.Now().Before(end) {
 			time.Sleep(100 * time.Millisecond)
-			held = subscriptions(t, server)
+			held = subscriptions()
 		}
 		fmt.Printf("\nA minute after the first NOTIFYs at most, %d of the deaf watchers' 501 subscriptions are left.\n", held)
 		if held > 0 {
@@ -84,23 +75,6 @@ func TestSlowConnections(t *testing.T) {
 	}
 	answers.Close()
 	reads.Close()
-}
-
-// subscriptions is how many a server holds, by its metrics.
-func subscriptions(t *testing.T, p *process) (n int) {
-	t.Helper()
-	res, err := http.Get(p.admin + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	defer http.DefaultClient.CloseIdleConnections()
-	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		if v, ok := strings.CutPrefix(lines.Text(), "presfed_subscriptions "); ok {
-			n, _ = strconv.Atoi(v)
-		}
-	}
-	return n
 }
 
 // slowConns are connections of which half are idle and half send a byte a second of a

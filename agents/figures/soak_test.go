@@ -81,18 +81,6 @@ func each(f func(n int)) {
 	all.Wait()
 }
 
-func duration(t *testing.T, variable string, otherwise time.Duration) time.Duration {
-	s := os.Getenv(variable)
-	if s == "" {
-		return otherwise
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
-		t.Fatalf("%s=%s: want a time such as 1h", variable, s)
-	}
-	return d
-}
-
 // few are at most 16 samples, evenly.
 func few(all []sample) (some []sample) {
 	step := max(1, (len(all)+15)/16)

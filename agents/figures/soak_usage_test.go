@@ -1,12 +1,7 @@
 package figures
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"net/http"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -44,39 +39,18 @@ func (b *unionBed) sample(lives int64, began time.Time) sample {
 }
 
 // usage reads a server's metrics, after a collection of garbage.
-func (p *process) usage() (u usage) {
+func (p *process) usage() usage {
 	p.t.Helper()
-	get := func(path string) io.ReadCloser {
-		res, err := http.Get(p.admin + path)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		return res.Body
+	p.get("/debug/pprof/heap?gc=1")
+	m := p.metrics()
+	return usage{
+		goroutines:  m.sum("go_goroutines"),
+		descriptors: m.sum("process_open_fds"),
+		resident:    m.sum("process_resident_memory_bytes") >> 10,
+		heap:        m.sum("go_memstats_heap_alloc_bytes") >> 10,
+		held:        m.sum("presfed_subscriptions", "presfed_bindings", "presfed_presentities", "presfed_invites_pending"),
+		remembered:  m.sum("presfed_sip_client_transactions", "presfed_sip_server_transactions"),
 	}
-	profile := get("/debug/pprof/heap?gc=1")
-	_, _ = io.Copy(io.Discard, profile)
-	profile.Close()
-	metrics := get("/metrics")
-	defer metrics.Close()
-	for lines := bufio.NewScanner(metrics); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		f, _ := strconv.ParseFloat(value, 64)
-		switch n := int(f); name {
-		case "go_goroutines":
-			u.goroutines = n
-		case "process_open_fds":
-			u.descriptors = n
-		case "process_resident_memory_bytes":
-			u.resident = n >> 10
-		case "go_memstats_heap_alloc_bytes":
-			u.heap = n >> 10
-		case "presfed_subscriptions", "presfed_bindings", "presfed_presentities", "presfed_invites_pending":
-			u.held += n
-		case "presfed_sip_client_transactions", "presfed_sip_server_transactions":
-			u.remembered += n
-		}
-	}
-	return u
 }
 
 // Room above what was there when all had left before: a connection and its

@@ -1,13 +1,10 @@
 package figures
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -161,27 +158,18 @@ func (b *unionBed) counts() counts {
 	b.t.Helper()
 	c := counts{shares: map[string]int{}, watches: map[string]int{}}
 	for x, p := range b.servers {
-		res, err := http.Get(p.admin + "/metrics")
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-			name, value, _ := strings.Cut(lines.Text(), " ")
-			n, _ := strconv.ParseFloat(value, 64)
+		m := p.metrics()
+		c.shares[x], c.watches[x] = m.sum("presfed_shares"), m.sum("presfed_subscriptions")
+		for name, n := range m.values {
 			switch {
-			case name == "presfed_shares":
-				c.shares[x] = int(n)
-			case name == "presfed_subscriptions":
-				c.watches[x] = int(n)
 			case !strings.HasPrefix(name, "presfed_sip_messages_total"):
 			case strings.Contains(name, `"TCP"`):
-				c.add(name, int(n))
+				c.add(name, n)
 			case strings.Contains(name, `direction="out"`):
-				c.link += int(n)
-				c.add(name, int(n))
+				c.link += n
+				c.add(name, n)
 			}
 		}
-		res.Body.Close()
 	}
 	return c
 }
