@@ -98,23 +98,6 @@ func TestOverload(t *testing.T) {
 	}
 }
 
-func (p *stormPhase) perSecond() float64 { return float64(p.good) / p.ended.Sub(p.began).Seconds() }
-
-// perCPU is by the second of the server's processor time.
-func (p *stormPhase) perCPU() float64 { return float64(p.good) / max(p.cpu.Seconds(), 0.01) }
-
-func (p *stormPhase) share(n int) float64 { return 100 * float64(n) / float64(max(1, p.offered)) }
-
-// normal is how long it took until there was a second as it should be.
-func (p *stormPhase) normal(longest time.Duration) time.Duration {
-	for i, s := range p.seconds {
-		if s.good > 0 && s.rest == 0 && s.longest <= longest {
-			return time.Duration(i) * time.Second
-		}
-	}
-	return time.Hour
-}
-
 // newStormServer is server-a alone, over TCP and UDP, on a processor of its own;
 // this process keeps to the others.
 func newStormServer(ctx context.Context, t *testing.T, users int, flags ...string) *process {
