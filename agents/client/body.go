@@ -2,8 +2,6 @@ package client
 
 import (
 	"cmp"
-	"slices"
-	"strings"
 
 	"presfed/agents/internal/message"
 )
@@ -81,18 +79,4 @@ func (d *descriptions) readAll(p message.Part, depth int) error {
 
 func foreign(what string) error {
 	return &message.ParseError{Status: 415, Where: "body", What: what}
-}
-
-// accepts says whether the sender of req takes a body of that type in a response
-// (RFC 3261 section 20.1): session descriptions where it does not say.
-func accepts(req *message.Request, kind string) bool {
-	if !message.Has(req, "Accept") {
-		return kind == sdp
-	}
-	main, _, _ := strings.Cut(kind, "/")
-	return slices.ContainsFunc(message.Values(req, "Accept"), func(v string) bool {
-		v, _, _ = strings.Cut(v, ";")
-		v = strings.ToLower(strings.TrimSpace(v))
-		return v == kind || v == main+"/*" || v == "*/*"
-	})
 }

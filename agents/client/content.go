@@ -43,12 +43,12 @@ type content struct {
 // for what is not understood, beside what can be said of it nonetheless.
 func open(contentType string, body []byte) (c content, err error) {
 	c = content{contentType: contentType, body: body}
-	if mediaType(contentType) == cpim.Type {
+	if message.MediaType(contentType) == cpim.Type {
 		if err := c.unwrap(); err != nil {
 			return c, err
 		}
 	}
-	switch kind := mediaType(c.contentType); {
+	switch kind := message.MediaType(c.contentType); {
 	case kind == composing.Type:
 		var s composing.Status
 		if s, err = composing.Parse(c.body); err == nil {
@@ -126,10 +126,6 @@ func malformed(err error) error {
 	return &message.ParseError{Status: 400, Where: "body", What: err.Error()}
 }
 
-func isText(contentType string) bool { return strings.HasPrefix(mediaType(contentType), "text/") }
-
-// mediaType is a content type in lower case, without parameters.
-func mediaType(s string) string {
-	s, _, _ = strings.Cut(s, ";")
-	return strings.ToLower(strings.TrimSpace(s))
+func isText(contentType string) bool {
+	return strings.HasPrefix(message.MediaType(contentType), "text/")
 }

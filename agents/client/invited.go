@@ -30,7 +30,7 @@ func (c *Client) invited(tx *sip.ServerTx, reply func(int, ...string)) {
 		reply(482) // section 8.2.2.2
 		return
 	}
-	if !accepts(req, sdp) {
+	if message.Has(req, "Accept") && !message.Accepts(req, sdp) {
 		reply(406, "Warning", message.Warning("Accept: an answer is "+sdp))
 		return
 	}

@@ -62,8 +62,7 @@ func (c *Client) received(in arrival) {
 		return
 	}
 	c.typing.over(e.From)
-	contentType, _, _ := strings.Cut(in.contentType, ";")
-	e.Type, e.ContentType = "im", strings.TrimSpace(contentType)
+	e.Type, e.ContentType = "im", message.MediaType(in.contentType)
 	if isText(in.contentType) {
 		e.Text = string(in.body)
 	}

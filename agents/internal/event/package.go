@@ -1,7 +1,6 @@
 package event
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -123,17 +122,8 @@ func contentType(req *message.Request, types []string) (string, bool) {
 	if !message.Has(req, "Accept") {
 		return types[0], true
 	}
-	accepted := message.Values(req, "Accept")
 	for _, t := range types {
-		main, _, _ := strings.Cut(t, "/")
-		if slices.ContainsFunc(accepted, func(a string) bool {
-			a, params, _ := strings.Cut(a, ";")
-			if q, ok := strings.CutPrefix(strings.ToLower(strings.ReplaceAll(params, " ", "")), "q="); ok && strings.Trim(q, "0.") == "" {
-				return false // q=0: not acceptable
-			}
-			a = strings.TrimSpace(a)
-			return strings.EqualFold(a, t) || a == "*/*" || strings.EqualFold(a, main+"/*")
-		}) {
+		if message.Accepts(req, t) {
 			return t, true
 		}
 	}

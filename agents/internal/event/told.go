@@ -1,6 +1,7 @@
 package event
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -181,12 +182,5 @@ func (w *Watch) accepts(contentType string) bool {
 	if len(w.want.Accept) == 0 {
 		return true
 	}
-	main, _, _ := strings.Cut(contentType, ";")
-	for _, a := range w.want.Accept {
-		a, _, _ = strings.Cut(a, ";")
-		if strings.EqualFold(strings.TrimSpace(main), strings.TrimSpace(a)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.want.Accept, func(a string) bool { return message.MediaType(a) == message.MediaType(contentType) })
 }

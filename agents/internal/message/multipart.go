@@ -20,7 +20,7 @@ type Part struct {
 // Type is the part's media type in lower case, without parameters; text/plain
 // where it says none (RFC 2046 section 5.2).
 func (p Part) Type() string {
-	if t := essence(p.Header.Get("Content-Type")); t != "" {
+	if t := MediaType(p.Header.Get("Content-Type")); t != "" {
 		return t
 	}
 	return "text/plain"
@@ -28,7 +28,7 @@ func (p Part) Type() string {
 
 // Disposition is the part's disposition type in lower case; "" where it says
 // none.
-func (p Part) Disposition() string { return essence(p.Header.Get("Content-Disposition")) }
+func (p Part) Disposition() string { return MediaType(p.Header.Get("Content-Disposition")) }
 
 // Required says whether the message must be refused if this part is not
 // understood (RFC 3261 section 20.11: the default of handling).
@@ -43,15 +43,6 @@ func (p Part) ID() string {
 	return strings.TrimSuffix(strings.TrimPrefix(id, "<"), ">")
 }
 
-// essence is a media or disposition type without parameters, in lower case.
-func essence(s string) string {
-	s, _, _ = strings.Cut(s, ";")
-	return strings.ToLower(strings.TrimSpace(s))
-}
-
-// ContentType is m's media type in lower case, without parameters.
-func ContentType(m Message) string { return essence(Get(m, "Content-Type")) }
-
 // PartLimits bound a body of several parts.
 type PartLimits struct {
 	Parts   int // how many
@@ -64,7 +55,7 @@ var DefaultPartLimits = PartLimits{Parts: 16, Headers: 16, Bytes: 64 << 10}
 
 // IsMultipart says whether contentType is of several parts.
 func IsMultipart(contentType string) bool {
-	return strings.HasPrefix(essence(contentType), "multipart/")
+	return strings.HasPrefix(MediaType(contentType), "multipart/")
 }
 
 // ParseParts reads the parts of a multipart body as they are: what is nested in

@@ -34,8 +34,7 @@ func (l List) Write(id string) (contentType string, body []byte, err error) {
 
 // IsBody says whether a body of that type is one of ours to read.
 func IsBody(contentType string) bool {
-	main, _, _ := strings.Cut(contentType, ";")
-	return strings.EqualFold(strings.TrimSpace(main), BodyType)
+	return message.MediaType(contentType) == BodyType
 }
 
 // Parse reads the body of a NOTIFY; a nested list stays the body of its
