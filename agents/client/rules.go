@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -148,13 +149,20 @@ func exchange(ctx context.Context, web *http.Client, method, at, etag string, do
 	case res.StatusCode == http.StatusUnauthorized:
 		return "", nil, fmt.Errorf("%w: %s of the rules", ErrAuthentication, method)
 	case res.StatusCode/100 != 2:
-		what := ""
-		if _, rest, ok := strings.Cut(string(body), `phrase="`); ok {
-			what, _, _ = strings.Cut(rest, `"`)
-		}
-		return "", nil, &RulesError{Method: method, Status: res.StatusCode, What: what}
+		return "", nil, &RulesError{Method: method, Status: res.StatusCode, What: phrase(body)}
 	case len(body) > maxRules:
 		return "", nil, fmt.Errorf("the rules have more than %d bytes", maxRules)
 	}
 	return res.Header.Get("ETag"), body, nil
+}
+
+// phrase is what an xcap-error says for people (RFC 4825 section 11); empty: nothing.
+func phrase(body []byte) string {
+	var e struct {
+		Kind struct {
+			Phrase string `xml:"phrase,attr"`
+		} `xml:",any"`
+	}
+	_ = xml.Unmarshal(body, &e) // what is none says nothing
+	return e.Kind.Phrase
 }
