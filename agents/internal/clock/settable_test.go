@@ -1,6 +1,7 @@
 package clock_test
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -25,10 +26,10 @@ func TestSettable(t *testing.T) {
 func TestUptime(t *testing.T) {
 	boot, up := clock.System.Uptime()
 	again, later := clock.System.Uptime()
-	if boot == "" {
+	if boot == "" && runtime.GOOS != "linux" {
 		t.Skip("this system does not tell")
 	}
-	if again != boot || later < up || later-up > time.Minute {
+	if boot == "" || again != boot || later < up || later-up > time.Minute {
 		t.Errorf("%s %s, then %s %s", boot, up, again, later)
 	}
 }
