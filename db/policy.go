@@ -39,6 +39,18 @@ const (
 	MatchDefault Match = "default" // everybody else
 )
 
+// ParseWatcher reads whom a rule is about as people write it: a user, "@domain" for
+// everybody of a domain, "default" for everybody else.
+func ParseWatcher(s string) (Match, string) {
+	if s == "default" {
+		return MatchDefault, ""
+	}
+	if domain, ok := strings.CutPrefix(s, "@"); ok {
+		return MatchDomain, domain
+	}
+	return MatchUser, s
+}
+
 // Rule is one rule of a presentity's policy.
 type Rule struct {
 	Presentity string

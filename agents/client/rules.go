@@ -84,19 +84,15 @@ func CheckXCAPRoot(root string) error {
 // a domain, "default" for everybody else.
 func (c *Client) rule(watcher string) (db.Rule, error) {
 	rule := db.Rule{Presentity: strings.TrimPrefix(c.AOR(), "sip:")}
-	if domain, ok := strings.CutPrefix(watcher, "@"); ok {
-		rule.Match, rule.Watcher = db.MatchDomain, strings.ToLower(domain)
-		return rule, nil
-	}
-	if watcher == "default" {
-		rule.Match = db.MatchDefault
+	rule.Match, rule.Watcher = db.ParseWatcher(watcher)
+	if rule.Match != db.MatchUser {
+		rule.Watcher = strings.ToLower(rule.Watcher)
 		return rule, nil
 	}
 	uri, err := resolve.User(watcher, c.aor.Host)
 	if err != nil {
 		return rule, err
 	}
-	rule.Match = db.MatchUser
 	rule.Watcher, err = db.ParseAOR(strings.TrimPrefix(message.AOR(uri), "sip:"), c.aor.Host)
 	return rule, err
 }

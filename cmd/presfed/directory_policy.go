@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -87,17 +86,11 @@ func newDirectoryPolicyModeCmd(con *console, run func(context.Context, directory
 
 // rule reads USER and WATCHER.
 func (o directoryPolicyOptions) rule(ctx context.Context, v db.View) (db.Rule, error) {
-	r := db.Rule{Match: db.MatchUser, Watcher: o.watcher, Handling: db.Handling(o.handling)}
+	r := db.Rule{Handling: db.Handling(o.handling)}
+	r.Match, r.Watcher = db.ParseWatcher(o.watcher)
 	var err error
-	if r.Presentity, err = directoryUser(ctx, v, o.presentity); err != nil {
-		return r, err
-	}
-	if o.watcher == "default" {
-		r.Match, r.Watcher = db.MatchDefault, ""
-	} else if domain, ok := strings.CutPrefix(o.watcher, "@"); ok {
-		r.Match, r.Watcher = db.MatchDomain, domain
-	}
-	return r, nil
+	r.Presentity, err = directoryUser(ctx, v, o.presentity)
+	return r, err
 }
 
 func runDirectoryPolicySet(ctx context.Context, opts directoryPolicyOptions) error {
