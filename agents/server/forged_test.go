@@ -29,6 +29,16 @@ func (h *heardBytes) tap(r wire.Record) {
 	}
 }
 
+// at has it hear what comes to that server, at which every client is believed.
+func (h *heardBytes) at(name string) func(*server.Config) {
+	return func(c *server.Config) {
+		believing(c)
+		if c.Name == name {
+			c.Tap = h.tap
+		}
+	}
+}
+
 // since are those that came since the last call.
 func (h *heardBytes) since() [][]byte {
 	h.mu.Lock()
@@ -89,15 +99,8 @@ func TestAForgedIdentityGoesNoFurther(t *testing.T) {
 	for _, transport := range []string{"TCP", "UDP"} {
 		t.Run(transport, func(t *testing.T) {
 			heard := &heardBytes{}
-			b := federatedWith(t, func(c *server.Config) {
-				believing(c)
-				if c.Name == "server-b" {
-					c.Tap = heard.tap
-				}
-			})
-			b.tap = heard.tap
-			bob := b.phone("bob", "b", transport)
-			b.tap = nil
+			b := federatedWith(t, heard.at("server-b"))
+			bob := b.overheard("bob", "b", transport, heard.tap)
 			alice := b.phone("alice", "a", transport)
 			bob.register()
 			c := dial(t, alice, bob)
@@ -173,15 +176,8 @@ func TestAForgedIdentityGoesNoFurther(t *testing.T) {
 // requests.
 func TestADeviceAssertsNothingInItsAnswer(t *testing.T) {
 	heard := &heardBytes{}
-	b := federatedWith(t, func(c *server.Config) {
-		believing(c)
-		if c.Name == "server-a" {
-			c.Tap = heard.tap
-		}
-	})
-	b.tap = heard.tap
-	alice := b.phone("alice", "a", "TCP")
-	b.tap = nil
+	b := federatedWith(t, heard.at("server-a"))
+	alice := b.overheard("alice", "a", "TCP", heard.tap)
 	bob := b.phone("bob", "b", "TCP")
 	bob.register()
 	c := dial(t, alice, bob)
@@ -209,15 +205,8 @@ func TestADeviceAssertsNothingInItsAnswer(t *testing.T) {
 // not; a value that only looks like id hides nothing.
 func TestPrivacyInEverySpelling(t *testing.T) {
 	link, shown := &heardBytes{}, &heardBytes{}
-	b := federatedWith(t, func(c *server.Config) {
-		believing(c)
-		if c.Name == "server-b" {
-			c.Tap = link.tap
-		}
-	})
-	b.tap = shown.tap
-	bob := b.phone("bob", "b", "TCP")
-	b.tap = nil
+	b := federatedWith(t, link.at("server-b"))
+	bob := b.overheard("bob", "b", "TCP", shown.tap)
 	alice := b.phone("alice", "a", "TCP")
 	bob.register()
 	c := dial(t, alice, bob)
@@ -278,9 +267,7 @@ func TestAnAnswerKeepsItsPrivacy(t *testing.T) {
 func TestWhatAPeerSaysIsSaidOnce(t *testing.T) {
 	b := federatedWith(t, believing)
 	heard := &heardBytes{}
-	b.tap = heard.tap
-	alice := b.phone("alice", "a", "TCP")
-	b.tap = nil
+	alice := b.overheard("alice", "a", "TCP", heard.tap)
 	alice.register()
 	peer := b.peer("bob", "serverb.example.com", "a")
 	for _, s := range []spelling{

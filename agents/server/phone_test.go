@@ -12,6 +12,7 @@ import (
 	"presfed/agents/internal/dialog"
 	"presfed/agents/internal/message"
 	"presfed/agents/internal/sip"
+	"presfed/agents/internal/wire"
 )
 
 // phone is a device whose messages a test writes itself: a SIP endpoint of a
@@ -38,9 +39,15 @@ func (p *phone) ConnectionClosed(sip.Source)                 {}
 
 func (b *domain) phone(user, at, transport string) *phone {
 	b.t.Helper()
+	return b.overheard(user, at, transport, nil)
+}
+
+// overheard is a phone whose messages tap sees.
+func (b *domain) overheard(user, at, transport string, tap wire.Tap) *phone {
+	b.t.Helper()
 	p := &phone{t: b.t, user: user, transport: transport, server: b.servers[at].Addr(transport),
 		requests: make(chan *sip.ServerTx, 100), acks: make(chan *message.Request, 100)}
-	p.open(sip.Config{Tap: b.tap})
+	p.open(sip.Config{Tap: tap})
 	return p
 }
 

@@ -17,7 +17,6 @@ import (
 
 	"presfed/agents/certs"
 	"presfed/agents/client"
-	"presfed/agents/internal/wire"
 	"presfed/agents/server"
 	"presfed/agents/trace"
 	"presfed/db"
@@ -29,27 +28,33 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is a directory with alice on server-a and bob on server-b.
 func world(t *testing.T) (dir string) {
 	t.Helper()
+	return directoryOf(t, func(ctx context.Context, d *db.DB, must func(error)) {
+		for _, name := range []string{"a", "b"} {
+			must(d.AddServer(ctx, db.Server{Name: "server-" + name, URI: "sip:server" + name + ".example.com;transport=tls"}))
+		}
+		for user, at := range map[string]string{"alice": "server-a", "bob": "server-b"} {
+			aor := user + "@example.com"
+			must(d.AddUser(ctx, db.User{AOR: aor, HA1: db.HA1s(aor, "example.com", user+"'s secret")}))
+			must(d.Assign(ctx, aor, routing.Place{Model: routing.Partitioned, Servers: []string{at}}))
+		}
+	})
+}
+
+// directoryOf is the folder of a new directory that has been filled.
+func directoryOf(t *testing.T, fill func(ctx context.Context, d *db.DB, must func(error))) (dir string) {
+	t.Helper()
 	dir = t.TempDir()
-	ctx := t.Context()
-	d, err := db.Open(ctx, filepath.Join(dir, "directory"), db.Options{Create: true, Domain: db.Domain{Name: "example.com"}})
+	d, err := db.Open(t.Context(), filepath.Join(dir, "directory"), db.Options{Create: true, Domain: db.Domain{Name: "example.com"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	must := func(err error) {
+	fill(t.Context(), d, func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	for _, name := range []string{"a", "b"} {
-		must(d.AddServer(ctx, db.Server{Name: "server-" + name, URI: "sip:server" + name + ".example.com;transport=tls"}))
-	}
-	for user, at := range map[string]string{"alice": "server-a", "bob": "server-b"} {
-		aor := user + "@example.com"
-		must(d.AddUser(ctx, db.User{AOR: aor, HA1: db.HA1s(aor, "example.com", user+"'s secret")}))
-		must(d.Assign(ctx, aor, routing.Place{Model: routing.Partitioned, Servers: []string{at}}))
-	}
+	})
 	return dir
 }
 
@@ -198,7 +203,6 @@ type domain struct {
 	stops     map[string]func()
 	listen    map[string][]server.Listen
 	change    func(*server.Config) // nil: as it is
-	tap       wire.Tap             // of phones; nil: none
 }
 
 func federated(t *testing.T) *domain { t.Helper(); return federatedWith(t, nil) }

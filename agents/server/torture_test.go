@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"context"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -148,27 +149,15 @@ func TestParametersAreWhereTheyStand(t *testing.T) {
 // tortured is a directory with the users that the messages name.
 func tortured(t *testing.T) (dir string) {
 	t.Helper()
-	dir = t.TempDir()
-	ctx := t.Context()
-	d, err := db.Open(ctx, filepath.Join(dir, "directory"), db.Options{Create: true, Domain: db.Domain{Name: "example.com"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
+	return directoryOf(t, func(ctx context.Context, d *db.DB, must func(error)) {
+		must(d.AddServer(ctx, db.Server{Name: "server-a", URI: "sip:servera.example.com;transport=tls"}))
+		for _, user := range []string{"user", "UserB", "j.user", "watson", "caller"} {
+			aor := user + "@example.com"
+			must(d.AddUser(ctx, db.User{AOR: aor}))
+			must(d.Assign(ctx, aor, routing.Place{Model: routing.Partitioned, Servers: []string{"server-a"}}))
+			must(d.SetRule(ctx, db.Rule{Presentity: aor, Match: db.MatchDefault, Handling: db.Allow}))
 		}
-	}
-	must(d.AddServer(ctx, db.Server{Name: "server-a", URI: "sip:servera.example.com;transport=tls"}))
-	for _, user := range []string{"user", "UserB", "j.user", "watson", "caller"} {
-		aor := user + "@example.com"
-		must(d.AddUser(ctx, db.User{AOR: aor}))
-		must(d.Assign(ctx, aor, routing.Place{Model: routing.Partitioned, Servers: []string{"server-a"}}))
-		must(d.SetRule(ctx, db.Rule{Presentity: aor, Match: db.MatchDefault, Handling: db.Allow}))
-	}
-	return dir
+	})
 }
 
 func tapped(t *testing.T, dir string) (*torture.Probe, *server.Server, func()) {
