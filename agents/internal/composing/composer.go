@@ -82,15 +82,12 @@ func (c *Composer) refresh(turn int) {
 	}
 }
 
-// idle: there was no activity for long enough.
+// idle: there was no activity for long enough, unless there was some while the timer
+// fired: that has set it anew.
 func (c *Composer) idle(turn int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.turn != turn {
-		return
-	}
-	if left := c.last.Add(c.cfg.Idle).Sub(c.cfg.Clock.Now()); left > 0 { // there was some while the timer fired
-		c.timers[0] = c.cfg.Clock.AfterFunc(left, func() { c.idle(turn) })
+	if c.turn != turn || c.cfg.Clock.Now().Before(c.last.Add(c.cfg.Idle)) {
 		return
 	}
 	c.change(false)

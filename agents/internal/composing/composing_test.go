@@ -153,6 +153,37 @@ func TestComposer(t *testing.T) {
 	})
 }
 
+// kept is a clock that shows what its timers call.
+type kept struct {
+	*clock.Manual
+	calls *[]func()
+}
+
+func (k kept) AfterFunc(d time.Duration, f func()) clock.Timer {
+	*k.calls = append(*k.calls, f)
+	return k.Manual.AfterFunc(d, f)
+}
+
+// Who goes on typing just as the idle time-out is over is not idle, and is so once when
+// she stops.
+func TestActivityAtTheIdleTimeout(t *testing.T) {
+	c := clock.NewManual(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
+	var calls []func()
+	var sent []string
+	composer := composing.NewComposer(composing.ComposerConfig{Clock: kept{c, &calls}, Send: func(s composing.Status) {
+		sent = append(sent, map[bool]string{true: "active", false: "idle"}[s.Active])
+	}})
+	typing := func() { composer.Composing("text/plain") }
+	play(t, c, &sent, []step{
+		{0, typing, "active"},
+		{14 * time.Second, typing, ""},
+		{0, func() { calls[0]() }, ""}, // the timer of before, which waited for its turn
+		{15*time.Second - 1, nil, ""},
+		{1, nil, "idle"},
+		{time.Hour, nil, ""},
+	})
+}
+
 // Figure 2 of RFC 3994.
 func TestReceiver(t *testing.T) {
 	c := clock.NewManual(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
