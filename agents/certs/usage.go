@@ -3,14 +3,11 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
-
-// UsageError says that a certificate is not meant for what it was shown for.
-type UsageError struct{ Why string }
-
-func (e *UsageError) Error() string { return "certificate is not for this: " + e.Why }
 
 // verify checks the chain of a peer that is, on TLS, a server or a client.
 func (m material) verify(chain []*x509.Certificate, role x509.ExtKeyUsage, at time.Time) error {
@@ -32,15 +29,18 @@ func (m material) verify(chain []*x509.Certificate, role x509.ExtKeyUsage, at ti
 	}
 	// RFC 5280 section 4.2.1.3, RFC 8446 section 4.4.2.2: it has to sign.
 	if use := chain[0].KeyUsage; use != 0 && use&x509.KeyUsageDigitalSignature == 0 {
-		return fail(&UsageError{"its key usage allows no digital signature"})
+		return fail(errors.New("its key usage allows no digital signature"))
 	}
 	for _, v := range verified {
 		if !slices.ContainsFunc(v[:len(v)-1], func(cert *x509.Certificate) bool { return !allows(cert, role) }) {
 			return nil
 		}
 	}
-	return fail(&UsageError{"its extended key usage has neither " + map[x509.ExtKeyUsage]string{
-		x509.ExtKeyUsageServerAuth: "serverAuth", x509.ExtKeyUsageClientAuth: "clientAuth"}[role] + " nor sipDomain"})
+	own := "serverAuth"
+	if role == x509.ExtKeyUsageClientAuth {
+		own = "clientAuth"
+	}
+	return fail(fmt.Errorf("its extended key usage has neither %s nor sipDomain", own))
 }
 
 // allows is RFC 5280 section 4.2.1.12 with RFC 5924 section 4: without the extension
