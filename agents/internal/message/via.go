@@ -125,16 +125,3 @@ func TopVia(m Message) (Via, error) {
 func SetTopVia(m Message, via Via) {
 	m.held().fields[index(m, "Via")] = &field{name: "Via", value: via.String(), via: &via}
 }
-
-// Vias reads every Via of m.
-func Vias(m Message) ([]Via, error) {
-	var out []Via
-	for _, v := range Values(m, "Via") {
-		via, err := ParseVia(v)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, via)
-	}
-	return out, nil
-}

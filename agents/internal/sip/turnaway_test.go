@@ -57,11 +57,12 @@ func FuzzSkim(f *testing.F) {
 			t.Fatalf("%v of %q", err, answered)
 		}
 		vias := func(m message.Message) (out []string) {
-			all, err := message.Vias(m)
-			if err != nil { // those below the topmost are read by whom they are of
-				return message.Values(m, "Via")[1:]
-			}
-			for _, v := range all {
+			all := message.Values(m, "Via")
+			for _, value := range all {
+				v, err := message.ParseVia(value)
+				if err != nil { // those below the topmost are read by whom they are of
+					return all[1:]
+				}
 				slices.SortFunc(v.Params, func(a, b message.Param) int { return strings.Compare(a.Name, b.Name) })
 				out = append(out, v.String())
 			}
@@ -218,6 +219,28 @@ func TestARefusalShowsNoTablesHash(t *testing.T) {
 	}
 	if shown != e.refusalHash("a call") || shown == e.refusalHash("another") {
 		t.Error("the tag is not that of its Call-ID")
+	}
+}
+
+// Those who are refused do not come back all at one time: each waits for once to twice
+// as long as the limit says, and the same each time.
+func TestRetryAfterIsSpread(t *testing.T) {
+	h, ok := skim([]byte(wireRequest("PUBLISH", "z9hG4bK1", "Content-Length: 0\r\n")))
+	if !ok {
+		t.Fatal("not plain")
+	}
+	after := map[time.Duration]int{}
+	for hash := range uint64(600) {
+		res, err := message.Parse(h.refusal(netip.MustParseAddrPort("192.0.2.7:5099"), hash, Limits{RetryAfter: 5 * time.Second}), message.DefaultLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after[message.RetryAfter(res)]++
+	}
+	for s := 5 * time.Second; s <= 10*time.Second; s += time.Second {
+		if after[s] != 100 {
+			t.Errorf("%d of 600 come back after %s", after[s], s)
+		}
 	}
 }
 
