@@ -155,15 +155,15 @@ func (s *served) RespondBytes(status int, raw []byte) error {
 	invite := s.method == message.INVITE
 	first := s.state < serverCompleted
 	s.last, s.status = raw, status
+	if r, ok := s.link.(replyStream); ok && status/100 == 2 && s.method != message.OPTIONS {
+		r.known.Store(true) // before the answer is there: who has it must not go for the next connection
+	}
 	err := s.link.send(raw)
 	if s.resend != nil {
 		s.resend.Stop()
 	}
 	if status >= 200 {
 		s.unqueue()
-	}
-	if r, ok := s.link.(replyStream); ok && status/100 == 2 && s.method != message.OPTIONS {
-		r.known.Store(true)
 	}
 	var over bool
 	t := s.endpoint.cfg.Timers
