@@ -19,14 +19,12 @@ func TestAcceptWaitsForItsAck(t *testing.T) {
 	f := newFar(t)
 	bob := newDevice(t, "bob", f.at(), func(c *client.Config) { c.Answer, c.Clock = client.AnswerRing, manual })
 	for _, acks := range []bool{true, false} {
-		got := make(chan *message.Response, 64)
-		req := f.invite(bob, offer)
-		f.send(bob, message.Clone(req), func(res *message.Response) { got <- res })
+		call := f.rings(bob, offer)
+		call.answered(180)
 		bob.next("session")
-		accepted := make(chan error, 1)
 		s := bob.Sessions()[0]
-		go func() { accepted <- s.Accept(timeout(t)) }()
-		answer := <-got
+		accepted := later(func() error { return s.Accept(timeout(t)) })
+		answer := call.answered(200)
 		bob.next("session")
 		select {
 		case err := <-accepted:
@@ -41,17 +39,11 @@ func TestAcceptWaitsForItsAck(t *testing.T) {
 			}
 			return
 		}
-		f.tell(bob, request("ACK", "sip:"+bob.Addr("TCP").String(), "From", message.Get(req, "From"), "To", message.Get(answer, "To"), "Call-ID", message.CallID(req), "CSeq", "1 ACK"))
+		f.tell(bob, f.within("ACK", "1", call.invite, answer))
 		if err := <-accepted; err != nil {
 			t.Error(err)
 		}
-		closed := make(chan error, 1)
-		go func() { closed <- s.Close(timeout(t)) }()
-		f.answer(f.asked("BYE"), 200, "", "")
-		if err := <-closed; err != nil {
-			t.Error(err)
-		}
-		bob.next("closed")
+		f.hangUp(bob, s)
 	}
 }
 
@@ -62,41 +54,35 @@ func TestAnswerComesAgainUntilItsAck(t *testing.T) {
 	f := newFar(t)
 	bob := newDevice(t, "bob", f.at(), func(c *client.Config) { c.Answer, c.Clock = client.AnswerAuto, manual })
 	for _, acks := range []bool{true, false} {
-		got := make(chan *message.Response, 64)
-		req := f.invite(bob, offer)
-		f.send(bob, message.Clone(req), func(res *message.Response) { got <- res })
-		first := <-got
+		call := f.rings(bob, offer)
+		first := call.answered(200)
 		bob.next("session")
 		manual.Advance(500 * time.Millisecond)
-		again := <-got
+		again := call.answered(200)
 		if a, b := message.Bytes(first), message.Bytes(again); string(a) != string(b) {
 			t.Errorf("another 2xx:\n%s\n%s", a, b)
 		}
-		to, _ := message.To(first)
 		if !acks {
 			manual.Advance(32 * time.Second)
-			tx := f.asked("BYE")
-			f.answer(tx, 200, "", "")
+			f.answer(f.asked("BYE"), 200, "", "")
 			if e := bob.next("closed"); e.Reason != "no ACK" {
 				t.Errorf("%+v", e)
 			}
 			continue
 		}
-		ack := request("ACK", "sip:"+bob.Addr("TCP").String(), "From", message.Get(req, "From"), "To", to.String(), "Call-ID", message.CallID(req), "CSeq", "1 ACK")
-		f.tell(bob, ack)
+		f.tell(bob, f.within("ACK", "1", call.invite, first))
 		// An answer to what comes behind it on the connection: it was taken.
 		if res := f.ask(bob, request("OPTIONS", "sip:bob@example.com", "From", "<sip:c@d>;tag=1", "To", "<sip:bob@example.com>", "Call-ID", "o", "CSeq", "1 OPTIONS")); res.StatusCode != 200 {
 			t.Errorf("OPTIONS: %d", res.StatusCode)
 		}
-		for len(got) > 0 {
-			<-got
+		for len(call.heard) > 0 {
+			<-call.heard
 		}
 		manual.Advance(4 * time.Second)
-		bye := request("BYE", "sip:bob@example.com", "From", message.Get(req, "From"), "To", to.String(), "Call-ID", message.CallID(req), "CSeq", "2 BYE")
-		if res := f.ask(bob, bye); res.StatusCode != 200 {
+		if res := f.ask(bob, call.request("BYE", first)); res.StatusCode != 200 {
 			t.Errorf("BYE: %d", res.StatusCode)
 		}
-		if len(got) > 0 {
+		if len(call.heard) > 0 {
 			t.Errorf("the 2xx came again after its ACK")
 		}
 		bob.next("closed")
@@ -109,21 +95,13 @@ func TestSecondForkIsEnded(t *testing.T) {
 	f := newFar(t)
 	alice := newDevice(t, "alice", f.at(), nil)
 	carol := newDevice(t, "carol", f.at(), nil) // lends her end for messages
-	done := make(chan error, 1)
-	var s *client.Session
-	go func() {
-		var err error
-		s, err = alice.IM(timeout(t), "bob", "")
-		done <- err
-	}()
+	call := alice.calls("")
 	tx := f.asked("INVITE")
 	// The answers are active: alice waits for a connection, that never comes.
 	answer := strings.Replace(offer, "127.0.0.1:9", carol.MSRPAddr().String(), 1)
 	route := "<sip:" + f.Addr("TCP").String() + ";transport=tcp;lr>"
 	f.answer(tx, 200, "one", answer, "Contact", f.contact(), "Record-Route", route)
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	s := call.returned(t)
 	ack := f.acked()
 	if to, _ := message.To(ack); to.Tag() != "one" || message.Get(ack, "Route") != route {
 		t.Errorf("ACK:\n%s", message.Bytes(ack))

@@ -109,12 +109,14 @@ func (f *far) pracked(tag string, rseq uint32) *sip.ServerTx {
 
 // calling has a device call with a first message.
 type calling struct {
+	by   *device
+	text string
 	s    *client.Session
 	done chan error
 }
 
 func (d *device) calls(text string) *calling {
-	c := &calling{done: make(chan error, 1)}
+	c := &calling{by: d, text: text, done: make(chan error, 1)}
 	go func() {
 		var err error
 		c.s, err = d.IM(timeout(d.t), "bob", text)
@@ -145,6 +147,20 @@ func (f *far) hangUp(d *device, s *client.Session) {
 	if n := len(d.Sessions()); n != 0 {
 		f.t.Errorf("%d sessions are left", n)
 	}
+}
+
+// takes answers a call, hears its message by the session and sees it ended.
+func (f *far) takes(call *calling, invite *sip.ServerTx, tag string) {
+	f.t.Helper()
+	media := newEnd(f.t)
+	f.answer(invite, 200, tag, string(media.described(msrp.SetupPassive)), "Contact", f.contact())
+	f.acked()
+	media.hears(call.text)
+	s := call.returned(f.t)
+	call.by.next("session")
+	call.by.next("sent")
+	f.hangUp(call.by, s)
+	f.nothing()
 }
 
 // nothing asserts that no further request came.

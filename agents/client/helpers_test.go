@@ -221,17 +221,6 @@ func request(method, uri string, fields ...string) *message.Request {
 	return req
 }
 
-// send begins a transaction whose every response is heard.
-func (f *far) send(to *device, req *message.Request, hear func(*message.Response)) {
-	f.Send(req, sip.Target{Transport: "TCP", Addr: to.Addr("TCP")}, func(res *message.Response, err error) {
-		if err != nil {
-			f.t.Errorf("%s: %v", req.Method, err)
-		} else if res.StatusCode >= 200 {
-			hear(res)
-		}
-	})
-}
-
 // tell sends an ACK.
 func (f *far) tell(to *device, ack *message.Request) {
 	if err := f.SendStateless(ack, sip.Target{Transport: "TCP", Addr: to.Addr("TCP")}); err != nil {

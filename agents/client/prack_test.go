@@ -48,16 +48,7 @@ func TestPrackOnceInOrderForEachBranch(t *testing.T) {
 		t.Errorf("CSeq %v, %v, %v", invite, one, two)
 	}
 	f.answer(second, 200, "", "")
-	// The phone answers all the same.
-	media := newEnd(t)
-	f.answer(tx, 200, "phone", string(media.described(msrp.SetupPassive)), "Contact", f.contact())
-	f.acked()
-	media.hears("R u there")
-	s := call.returned(t)
-	alice.next("session")
-	alice.next("sent")
-	f.hangUp(alice, s)
-	f.nothing()
+	f.takes(call, tx, "phone") // all the same
 }
 
 // A reliable response whose body is of no use is acknowledged; the message is
@@ -89,7 +80,7 @@ func TestResponsesOfNoUseAreAcknowledged(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, media := newFar(t), newEnd(t)
+			f := newFar(t)
 			alice := newDevice(t, "alice", f.at(), nil)
 			call := alice.calls("R u there")
 			tx := f.asked("INVITE")
@@ -101,14 +92,7 @@ func TestResponsesOfNoUseAreAcknowledged(t *testing.T) {
 				t.Errorf("PRACK, want %q:\n%s", c.refuse, message.Bytes(req))
 			}
 			f.answer(prack, 200, "", "")
-			f.answer(tx, 200, "pc", string(media.described(msrp.SetupPassive)), "Contact", f.contact())
-			f.acked()
-			media.hears("R u there")
-			s := call.returned(t)
-			alice.next("session")
-			alice.next("sent")
-			f.hangUp(alice, s)
-			f.nothing()
+			f.takes(call, tx, "pc")
 		})
 	}
 }
