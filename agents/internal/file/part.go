@@ -69,12 +69,20 @@ func (p *Part) Keep(name string) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	folder, err := os.Open(p.dir)
+	if err = syncFolder(p.dir); err != nil {
+		return "", errors.Join(err, os.Remove(path)) // who is refused it has not sent it
+	}
+	return path, nil
+}
+
+// syncFolder has the names in a folder on the disk.
+func syncFolder(dir string) error {
+	folder, err := os.Open(dir)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer folder.Close()
-	return path, folder.Sync()
+	return folder.Sync()
 }
 
 // claim names the file, unless there is one of that name.
