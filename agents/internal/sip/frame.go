@@ -148,10 +148,11 @@ func contentLength(head []byte) (int, *message.ParseError) {
 		if len(line) == 0 || (line[0]|0x20) != 'l' && (line[0]|0x20) != 'c' {
 			continue
 		}
-		name, value, ok := strings.Cut(string(line), ":")
-		if !ok || message.Canonical(strings.TrimRight(name, " \t")) != "Content-Length" {
+		name, stated, ok := bytes.Cut(line, []byte(":"))
+		if !ok || !named(bytes.TrimRight(name, " \t"), "Content-Length", "l") {
 			continue
 		}
+		value := string(stated)
 		for len(rest) > 0 && (rest[0] == ' ' || rest[0] == '\t') {
 			more, after, _ := bytes.Cut(rest, []byte("\r\n"))
 			value, rest = value+string(more), after
