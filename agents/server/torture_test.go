@@ -29,53 +29,47 @@ var sender = regexp.MustCompile(`(?im)^((?:from|f)[ \t]*:[^<\r\n]*?<?)[a-z]+:[^>
 // one of its users, so that what is theirs to test is reached. What a device behind
 // it gets is all of what was sent. docs/TORTURE.md has the verdicts.
 func TestTorture(t *testing.T) {
-	cases, err := torture.Cases()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := tortured(t)
-	for _, batch := range torture.Batches(cases) {
-		for _, transport := range []string{"UDP", "TCP"} {
-			probe, s, stop := tapped(t, dir)
-			for _, c := range batch {
-				want := torture.By(transport, c.Server)
-				if ours := asOurs(c); string(ours) != string(c.Raw) && strings.HasPrefix(want, "403 to strangers, ") {
-					if got := probe.Ask(t, transport, s.Addr(transport), c, "sip:example.com", "403"); got != "403" {
-						t.Errorf("%s by %s: %s, want 403 to strangers", c.Name, transport, got)
-					}
-				} else if got := probe.Ask(t, transport, s.Addr(transport), c, "sip:example.com", want); got != want {
-					t.Errorf("%s by %s: %s, want %s", c.Name, transport, got, want)
+	torture.Each(t, func(transport string, batch []torture.Case) {
+		probe, s, stop := tapped(t, dir)
+		for _, c := range batch {
+			want := torture.By(transport, c.Server)
+			if ours := asOurs(c); string(ours) != string(c.Raw) && strings.HasPrefix(want, "403 to strangers, ") {
+				if got := probe.Ask(t, transport, s.Addr(transport), c, "sip:example.com", "403"); got != "403" {
+					t.Errorf("%s by %s: %s, want 403 to strangers", c.Name, transport, got)
 				}
+			} else if got := probe.Ask(t, transport, s.Addr(transport), c, "sip:example.com", want); got != want {
+				t.Errorf("%s by %s: %s, want %s", c.Name, transport, got, want)
 			}
-			stop()
-			probe, s, stop = tapped(t, dir)
-			beyond := devices(t, s)
-			for _, c := range batch {
-				want, strange := strings.CutPrefix(torture.By(transport, c.Server), "403 to strangers, ")
-				if !strange {
-					continue
-				}
-				c.Raw = asOurs(c)
-				got := probe.Ask(t, transport, s.Addr(transport), c, "sip:example.com", want)
-				copies := beyond.Seen(wire.In, c.ID(), false)
-				if len(copies) > 0 {
-					got = "passed on (" + got + ")"
-					if err := torture.Carried(c.Raw, copies[0]); err != nil {
-						t.Errorf("%s by %s: %v", c.Name, transport, err)
-					}
-				}
-				if got = strings.Replace(strings.Replace(got, " (200)", "", 1), " (486)", "", 1); got != want {
-					t.Errorf("%s by %s as of ours: %s, want %s", c.Name, transport, got, want)
-				}
-				for _, res := range probe.Seen(wire.Out, c.ID(), true) {
-					if c.Name == "bext01" && !strings.Contains(res, "Unsupported: noProxiesSupportThis, norDoAnyProxiesSupportThis\r\n") {
-						t.Errorf("%s is answered\n%s", c.Name, res)
-					}
-				}
-			}
-			stop()
 		}
-	}
+		stop()
+		probe, s, stop = tapped(t, dir)
+		beyond := devices(t, s)
+		for _, c := range batch {
+			want, strange := strings.CutPrefix(torture.By(transport, c.Server), "403 to strangers, ")
+			if !strange {
+				continue
+			}
+			c.Raw = asOurs(c)
+			got := probe.Ask(t, transport, s.Addr(transport), c, "sip:example.com", want)
+			copies := beyond.Seen(wire.In, c.ID(), false)
+			if len(copies) > 0 {
+				got = "passed on (" + got + ")"
+				if err := torture.Carried(c.Raw, copies[0]); err != nil {
+					t.Errorf("%s by %s: %v", c.Name, transport, err)
+				}
+			}
+			if got = strings.Replace(strings.Replace(got, " (200)", "", 1), " (486)", "", 1); got != want {
+				t.Errorf("%s by %s as of ours: %s, want %s", c.Name, transport, got, want)
+			}
+			for _, res := range probe.Seen(wire.Out, c.ID(), true) {
+				if c.Name == "bext01" && !strings.Contains(res, "Unsupported: noProxiesSupportThis, norDoAnyProxiesSupportThis\r\n") {
+					t.Errorf("%s is answered\n%s", c.Name, res)
+				}
+			}
+		}
+		stop()
+	})
 }
 
 // TestDamagedMessages: whatever damage is done to the messages on their way, the

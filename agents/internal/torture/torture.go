@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"testing"
 
 	"presfed/docs"
 )
@@ -97,9 +98,9 @@ func (c Case) ID() string {
 
 var branch = regexp.MustCompile(`z9hG4bK[^;,\s]*`)
 
-// Batches divides cases so that within each none can be taken for another's
+// batches divides cases so that within each none can be taken for another's
 // retransmission: the RFCs use Call-IDs and branches again.
-func Batches(cases []Case) (out [][]Case) {
+func batches(cases []Case) (out [][]Case) {
 	used := []map[string]bool{}
 	for _, c := range cases {
 		keys := append(branch.FindAllString(string(c.Raw), -1), c.ID())
@@ -116,6 +117,20 @@ func Batches(cases []Case) (out [][]Case) {
 		out[at] = append(out[at], c)
 	}
 	return out
+}
+
+// Each gives every batch of cases, for either transport.
+func Each(t *testing.T, do func(transport string, batch []Case)) {
+	t.Helper()
+	cases, err := Cases()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, batch := range batches(cases) {
+		for _, transport := range []string{"UDP", "TCP"} {
+			do(transport, batch)
+		}
+	}
 }
 
 // Allows says whether the RFC leaves room for a verdict of ours. Where it asks for
