@@ -57,9 +57,6 @@ time is up before, the exit code is 1.`,
 			if len(args) > 0 {
 				opts.target = args[0]
 			}
-			if (opts.list || opts.event != "presence") && !cmd.Flags().Changed("accept") {
-				opts.accept = "" // what that takes
-			}
 			if opts.until != "" && !slices.Contains([]string{"state=active", "state=pending", "state=terminated", "basic=open", "basic=closed"}, opts.until) {
 				return usage("state=active, state=pending, state=terminated, basic=open, basic=closed", "--until %q says nothing to wait for", opts.until)
 			}
@@ -69,7 +66,7 @@ time is up before, the exit code is 1.`,
 	opts.device.messageFlags(cmd)
 	cmd.Flags().BoolVar(&opts.list, "list", false, "watch a list of resources; no URI: the user's own buddy list")
 	cmd.Flags().StringVar(&opts.event, "event", "presence", "event `package`")
-	cmd.Flags().StringVar(&opts.accept, "accept", "application/pidf+xml", "content `types` accepted")
+	cmd.Flags().StringVar(&opts.accept, "accept", "", "content `types` accepted (default: those of presence, of a list or of watcher information)")
 	cmd.Flags().DurationVar(&opts.expires, "expires", time.Hour, "how long the subscription is to last")
 	cmd.Flags().IntVar(&opts.count, "count", 0, "stop after this many notifications (0: no limit)")
 	cmd.Flags().StringVar(&opts.until, "until", "", "stop when a notification says `NAME=VALUE`")
