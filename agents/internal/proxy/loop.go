@@ -74,13 +74,13 @@ func (l *loops) seen(req *message.Request, value uint64) bool {
 // branchOf finds the branch parameter without judging the rest of the Via,
 // which another element wrote in its own way (RFC 5393 section 4.2.4).
 func branchOf(via string) string {
-	i := strings.Index(strings.ToLower(via), ";branch=")
-	if i < 0 {
-		return ""
+	for param := range strings.SplitSeq(via, ";") {
+		if name, value, ok := strings.Cut(param, "="); ok && strings.EqualFold(name, "branch") {
+			if end := strings.IndexAny(value, " \t,"); end >= 0 {
+				value = value[:end]
+			}
+			return value
+		}
 	}
-	via = via[i+len(";branch="):]
-	if end := strings.IndexAny(via, "; \t,"); end >= 0 {
-		via = via[:end]
-	}
-	return via
+	return ""
 }
