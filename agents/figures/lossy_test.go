@@ -97,7 +97,7 @@ func TestLossyLink(t *testing.T) {
 	if long {
 		length, retry, flags = duration(t, lossyTime, 0), 5*time.Second, nil
 	}
-	seed, _ := strconv.ParseUint(os.Getenv(lossySeed), 10, 64)
+	seed := uint64(number(t, lossySeed, 1))
 	type row struct{ name, text string }
 	var mu sync.Mutex
 	var rows []row

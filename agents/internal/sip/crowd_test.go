@@ -3,11 +3,13 @@ package sip
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,8 +25,11 @@ func TestTooManyConnectionsOfOneAddress(t *testing.T) {
 		t.Helper()
 		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0))}
 		c, err := d.Dial("tcp", server.Addr("TCP").String())
+		if errors.Is(err, syscall.EADDRNOTAVAIL) {
+			t.Skipf("not tested: this machine has no loopback address %s", from)
+		}
 		if err != nil {
-			t.Skip(err) // not every system has more than one loopback address
+			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
 		c.SetDeadline(time.Now().Add(20 * time.Second))
