@@ -113,7 +113,7 @@ type Client struct {
 	registerID   string // Call-ID of every REGISTER (RFC 3261 section 10.2)
 
 	downloads int          // files that are coming
-	heads     atomic.Int64 // messages without a size that are coming, of which more than the length is kept
+	heads     atomic.Int64 // messages without a size that are coming
 
 	notices notices
 	typing  typing
@@ -157,6 +157,7 @@ func New(cfg Config) (*Client, error) {
 	if !cfg.Bind.IsValid() {
 		c.cfg.Bind = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
+	c.cfg.MaxFile = cmp.Or(cfg.MaxFile, 1<<30)
 	c.registerID = sip.NewTag() + "@" + c.cfg.Bind.String()
 	c.ctx, c.end = context.WithCancel(context.Background())
 	if c.media, err = c.listen(cfg.MSRPPort); err != nil {

@@ -24,8 +24,8 @@ func (s *Session) incoming(in msrp.Incoming, early bool) (msrp.Sink, error) {
 	if in.Size != msrp.Unknown && in.Size <= inMemory {
 		return nil, nil
 	}
-	l := &large{session: s, early: early, info: in, counted: in.Size == msrp.Unknown}
-	l.small = l.counted && s.client.heads.Add(1) <= maxHeads
+	l := &large{session: s, early: early, info: in}
+	l.small = in.Size == msrp.Unknown && s.client.heads.Add(1) <= maxHeads
 	if dir := s.client.cfg.Save; dir != "" {
 		var err error
 		if l.part, err = file.NewPart(dir); err != nil {
@@ -45,8 +45,6 @@ type large struct {
 	info    msrp.Incoming
 	part    *file.Part // nil: it is not kept
 
-	counted bool // among the client's heads
-
 	mu    sync.Mutex
 	small bool   // it may turn out to be, and is kept in head
 	head  []byte // up to inMemory
@@ -54,8 +52,9 @@ type large struct {
 	over  bool
 }
 
+// uncount takes it from the client's heads.
 func (l *large) uncount() {
-	if l.counted {
+	if l.info.Size == msrp.Unknown {
 		l.session.client.heads.Add(-1)
 	}
 }

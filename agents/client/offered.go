@@ -1,7 +1,6 @@
 package client
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 
@@ -13,9 +12,6 @@ import (
 // maxDownloads is how many files may be coming at once.
 const maxDownloads = 16
 
-// defaultMaxFile is the largest file that is taken unless told otherwise, in bytes.
-const defaultMaxFile = 1 << 30
-
 var errManyFiles = errors.New("too many files are coming already")
 
 // offered decides about an offer that may be of a file (RFC 5547 section 8.3); nil:
@@ -25,7 +21,6 @@ func (c *Client) offered(from string, offer *msrp.Description) (*download, error
 	if f == nil {
 		return nil, nil
 	}
-	most := cmp.Or(c.cfg.MaxFile, defaultMaxFile)
 	switch {
 	case offer.Direction == "recvonly":
 		return nil, errors.New("files are not given out here")
@@ -35,8 +30,8 @@ func (c *Client) offered(from string, offer *msrp.Description) (*download, error
 		return nil, errors.New("the offer of a file is not sendonly")
 	case !f.Whole():
 		return nil, errors.New("parts of files are not taken here")
-	case f.Size > most:
-		return nil, fmt.Errorf("a file of %d bytes, and %d are taken here", f.Size, most)
+	case f.Size > c.cfg.MaxFile:
+		return nil, fmt.Errorf("a file of %d bytes, and %d are taken here", f.Size, c.cfg.MaxFile)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,7 +39,7 @@ func (c *Client) offered(from string, offer *msrp.Description) (*download, error
 		return nil, errManyFiles
 	}
 	c.downloads++
-	d := &download{client: c, from: from, file: f, most: most, name: file.SafeName(f.Name), check: f.NewChecker()}
+	d := &download{client: c, from: from, file: f, most: c.cfg.MaxFile, name: file.SafeName(f.Name), check: f.NewChecker()}
 	if f.Size != file.Unknown {
 		d.most = f.Size
 	}

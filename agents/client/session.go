@@ -71,7 +71,7 @@ func (c *Client) newMedia(at *msrp.Endpoint, s *Session, secure bool) (*msrp.Ses
 	early := at == c.early
 	most := int64(0)
 	if c.cfg.Save != "" {
-		most = cmp.Or(c.cfg.MaxFile, defaultMaxFile)
+		most = c.cfg.MaxFile
 	}
 	return at.NewSession(msrp.SessionConfig{
 		User: c.aor.User, AcceptTypes: types, AcceptWrappedTypes: wrapped, Secure: secure, MaxSize: most,
