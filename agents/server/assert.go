@@ -61,7 +61,7 @@ func (s *Server) speaksFor(ctx context.Context, peer, user, method string, about
 	case method == message.NOTIFY && place.Model == routing.Hierarchical && place.Root == peer:
 		return "its root, which shows " + user, nil
 	}
-	aboutAOR, err := db.ParseAOR(message.Unescape(about.User)+"@"+s.domain.Name, s.domain.Name)
+	aboutAOR, err := s.userOf(about)
 	if err != nil {
 		return "", nil
 	}

@@ -12,7 +12,7 @@ import (
 // where asks routing about the user that a request is for.
 func (s *Server) where(ctx context.Context, req *message.Request, from im.Sender) (im.Where, error) {
 	uri := req.Recipient
-	aor, err := db.ParseAOR(message.Unescape(uri.User)+"@"+s.domain.Name, s.domain.Name)
+	aor, err := s.userOf(uri)
 	if err != nil {
 		return im.Where{}, &message.ParseError{Status: 404, Where: "Request-URI", What: err.Error()}
 	}

@@ -156,7 +156,7 @@ func (s *Server) register(tx *sip.ServerTx) {
 		s.reply(tx, 404) // RFC 3261 section 10.3 step 5
 		return
 	}
-	aor, err := db.ParseAOR(message.Unescape(to.URI.User)+"@"+s.domain.Name, s.domain.Name)
+	aor, err := s.userOf(to.URI)
 	if err != nil || sender.Peer == "" && aor != sender.User {
 		// RFC 3261 section 10.3 step 3: she may change her own bindings only.
 		s.reply(tx, 403)

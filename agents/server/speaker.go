@@ -93,6 +93,12 @@ func (s *Server) isFrom(ctx context.Context, req *message.Request, aor string) e
 	return nil
 }
 
+// userOf is whom a URI of the domain names, in either form; the error says what is
+// wrong with the name.
+func (s *Server) userOf(uri message.URI) (aor string, err error) {
+	return db.ParseAOR(message.Unescape(uri.User)+"@"+s.domain.Name, s.domain.Name)
+}
+
 // names says that a URI is a user's, in either form.
 func (s *Server) names(ctx context.Context, uri message.URI, aor string) bool {
 	return s.handles(ctx, uri) && message.Unescape(uri.User)+"@"+s.domain.Name == aor

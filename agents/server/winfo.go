@@ -2,18 +2,16 @@ package server
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"presfed/agents/internal/backend"
 	"presfed/agents/internal/event"
 	"presfed/agents/internal/im"
-	"presfed/agents/internal/message"
-	"presfed/agents/internal/policy"
 	"presfed/agents/internal/presence"
 	"presfed/agents/internal/sip"
 	"presfed/agents/internal/watcherinfo"
 	"presfed/agents/internal/winfo"
-	"presfed/db"
 	"presfed/routing"
 )
 
@@ -37,16 +35,14 @@ func (s *Server) watchedElsewhere(presentity string) (names []string) {
 	if err != nil || place.Model != routing.Peer {
 		return nil
 	}
-	servers, err := s.locate.Servers(ctx)
-	if err != nil {
-		return place.Servers
-	}
-	for _, server := range servers {
-		if server.Name != s.cfg.Name {
+	names = slices.Clone(place.Servers)
+	if servers, err := s.locate.Servers(ctx); err == nil {
+		names = nil
+		for _, server := range servers {
 			names = append(names, server.Name)
 		}
 	}
-	return names
+	return slices.DeleteFunc(names, func(name string) bool { return name == s.cfg.Name })
 }
 
 // watchersAt subscribes to who watches a user at another server, in her name and in
@@ -68,18 +64,8 @@ func (s *Server) watchersAt(presentity, server string, on func(event.Update)) (e
 
 // verdict is policy's word on somebody who has no subscription at present.
 func (s *Server) verdict(presentity, watcher string) (event.Verdict, error) {
-	d, err := s.policy.Decide(context.Background(), strings.TrimPrefix(presentity, scheme), strings.TrimPrefix(watcher, scheme))
-	return verdictOf(d), err
-}
-
-func verdictOf(d policy.Decision) event.Verdict {
-	switch presence.Treatment(d.Handling) {
-	case presence.Allow, presence.PoliteBlock:
-		return event.Active
-	case presence.Confirm:
-		return event.Pending
-	}
-	return event.Rejected
+	treatment, err := s.mayWatch(presentity, watcher)
+	return treatment.Verdict(), err
 }
 
 // subscribeWinfo takes a user's SUBSCRIBE for who watches her: where her presence
@@ -112,7 +98,7 @@ func (s *Server) subscribeWinfo(tx *sip.ServerTx, sender im.Sender, where im.Whe
 // server, by another one that serves her, in her name.
 func (s *Server) subscribeWinfoHere(tx *sip.ServerTx, sender im.Sender) {
 	ctx := context.Background()
-	aor, err := db.ParseAOR(message.Unescape(tx.Request().Recipient.User)+"@"+s.domain.Name, s.domain.Name)
+	aor, err := s.userOf(tx.Request().Recipient)
 	if err != nil || sender.User != aor {
 		s.reply(tx, 403)
 		return

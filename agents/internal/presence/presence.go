@@ -36,6 +36,17 @@ const (
 	Confirm     Treatment = "confirm"      // she waits until the presentity decides
 )
 
+// Verdict is what a treatment is to the notifier.
+func (t Treatment) Verdict() event.Verdict {
+	switch t {
+	case Allow, PoliteBlock: // both alike, for both must look alike
+		return event.Active
+	case Confirm:
+		return event.Pending
+	}
+	return event.Rejected
+}
+
 // Config is what a Presence is made of.
 type Config struct {
 	Lanes *event.Lanes // the notifier's

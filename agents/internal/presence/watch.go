@@ -16,15 +16,9 @@ func (p *Presence) decide(s *event.Subscription) (event.Decision, error) {
 			return event.Decision{}, err
 		}
 	}
-	d := event.Decision{Treatment: string(treatment)}
-	switch treatment {
-	case Allow, PoliteBlock: // both wait alike, for both must look alike
-		d.Verdict = event.Active
-		if s.View() == Composed {
-			p.agreed(s, &d)
-		}
-	case Confirm:
-		d.Verdict = event.Pending
+	d := event.Decision{Verdict: treatment.Verdict(), Treatment: string(treatment)}
+	if d.Verdict == event.Active && s.View() == Composed {
+		p.agreed(s, &d)
 	}
 	return d, nil
 }
