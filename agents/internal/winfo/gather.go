@@ -111,31 +111,45 @@ func (w *Winfo) heard(l *list, r *remote, u event.Update) {
 	}
 }
 
-// merge brings a document in: rows that are new, have changed, or are gone. Versions
+// merge brings a document in: rows that are gone, are new, or have changed. Versions
 // are of a dialog, within which nothing comes out of order.
 func (w *Winfo) merge(l *list, r *remote, d watcherinfo.Document) {
-	now := w.cfg.Clock.Now()
-	still := map[string]bool{}
+	if d.Full {
+		w.prune(l, r, d)
+	}
+	now, left := w.cfg.Clock.Now(), 0
 	for _, told := range d.Lists {
 		for _, in := range told.Watchers {
-			still[in.ID] = true
 			was, next := r.rows[in.ID], rowFrom(r.server, in, now)
-			if was == nil && len(r.rows) == mostRemote {
-				w.cfg.Log.Warn("a server tells of more watchers than are kept", "presentity", l.aor, "server", r.server, "most", mostRemote)
-				return
-			}
-			r.rows[in.ID] = next
 			switch {
 			case in.Status == watcherinfo.Terminated:
 				delete(r.rows, in.ID)
 				w.news(l, next)
+				continue
+			case was == nil && len(r.rows) >= mostRemote:
+				left++
+				continue
 			case was == nil || was.status != next.status || was.name != next.name:
 				w.news(l, next)
 			}
+			r.rows[in.ID] = next
+		}
+	}
+	if left > 0 {
+		w.cfg.Log.Warn("a server tells of more watchers than are kept", "presentity", l.aor, "server", r.server, "most", mostRemote, "left_out", left)
+	}
+}
+
+// prune forgets those whom a whole list has no more.
+func (w *Winfo) prune(l *list, r *remote, d watcherinfo.Document) {
+	still := map[string]bool{}
+	for _, told := range d.Lists {
+		for _, in := range told.Watchers {
+			still[in.ID] = true
 		}
 	}
 	for id, row := range r.rows {
-		if d.Full && !still[id] {
+		if !still[id] {
 			delete(r.rows, id)
 			w.over(l, row, watcherinfo.Timeout)
 		}

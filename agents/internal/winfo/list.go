@@ -68,9 +68,12 @@ func (l *list) rows(here bool) []*row {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b *row) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(all, older)
 	return all
 }
+
+// older orders rows by age.
+func older(a, b *row) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.id, b.id)) }
 
 // undecided says whether a subscription of that watcher waits for a decision.
 func (l *list) undecided(watcher string) bool {

@@ -1,7 +1,9 @@
 package winfo
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"presfed/agents/internal/clock"
@@ -12,7 +14,7 @@ import (
 // viewer is what one subscriber to watcher information has been told.
 type viewer struct {
 	told  map[string]bool // the rows that she knows of
-	news  []*row          // what she does not know yet, in order
+	news  map[string]*row // by id: what she does not know yet
 	last  time.Time       // when she was told something
 	due   bool            // she will be told
 	timer clock.Timer
@@ -22,7 +24,7 @@ type viewer struct {
 func viewerOf(s *event.Subscription) *viewer {
 	v, ok := s.Data.(*viewer)
 	if !ok {
-		v = &viewer{told: map[string]bool{}}
+		v = &viewer{told: map[string]bool{}, news: map[string]*row{}}
 		s.Data = v
 	}
 	return v
@@ -47,15 +49,11 @@ func (w *Winfo) news(l *list, r *row) {
 // add puts a row in the place of what was to be told of it before. One that she
 // never heard of and is over is none of hers.
 func (v *viewer) add(r row) {
-	for i, before := range v.news {
-		if before.id == r.id {
-			v.news = append(v.news[:i:i], v.news[i+1:]...)
-			break
-		}
+	if r.status == watcherinfo.Terminated && !v.told[r.id] {
+		delete(v.news, r.id)
+		return
 	}
-	if r.status != watcherinfo.Terminated || v.told[r.id] {
-		v.news = append(v.news, &r)
-	}
+	v.news[r.id] = &r
 }
 
 // tell has a subscriber told what is new to her, after the job that is under way
@@ -92,21 +90,22 @@ func (w *Winfo) early(v *viewer) time.Duration { return w.cfg.Gap - w.cfg.Clock.
 // which follows at once.
 func (w *Winfo) body(s *event.Subscription, full bool, version uint64) (event.Body, error) {
 	v, now := viewerOf(s), w.cfg.Clock.Now()
-	rows := v.news
+	rows := slices.SortedFunc(maps.Values(v.news), older)
 	if full {
 		rows, v.told = nil, map[string]bool{}
 		if l := w.known(s.Resource()); l != nil {
 			rows = l.rows(s.View() == Here)
 		}
 	}
-	v.news, v.last = nil, now
+	clear(v.news)
+	v.last = now
 	watchers, room := []watcherinfo.Watcher{}, w.cfg.Room
 	for i, r := range rows {
 		written := r.written(now)
 		if room -= written.Size(); room < 0 && i > 0 {
 			for _, rest := range rows[i:] {
 				kept := *rest
-				v.news = append(v.news, &kept)
+				v.news[rest.id] = &kept
 			}
 			break
 		}

@@ -382,6 +382,57 @@ func TestWatchersElsewhere(t *testing.T) {
 	b.expect(b.news(), "1:partial eve=active/subscribe")
 }
 
+// TestAServerThatTellsOfTooMany: what it tells of the rest is taken in none the less.
+func TestAServerThatTellsOfTooMany(t *testing.T) {
+	var tell func(event.Update)
+	b := newBed(t, func(c *Config) {
+		c.Others = func(string) []string { return []string{"server-b"} }
+		c.Subscribe = func(_, _ string, on func(event.Update)) func() {
+			tell = on
+			return func() {}
+		}
+	})
+	b.watch()
+	elsewhere := func(full bool, status watcherinfo.Status, prefix string, from, to int) {
+		l := watcherinfo.List{Resource: alice, Package: "presence"}
+		for i := from; i < to; i++ {
+			l.Watchers = append(l.Watchers, watcherinfo.Watcher{ID: fmt.Sprint(prefix, i), URI: bob, Status: status, Event: watcherinfo.Subscribe})
+		}
+		b.lanes.Do(alice, func() {
+			tell(event.Update{Notified: true, Value: &watcherinfo.Document{Full: full, Lists: []watcherinfo.List{l}}})
+		})
+		b.idle()
+	}
+	kept := func() (n int) {
+		b.lanes.Do(alice, func() { n = len(b.winfo.known(alice).remotes["server-b"].rows) })
+		b.idle()
+		return n
+	}
+	for _, step := range []struct {
+		full     bool
+		status   watcherinfo.Status
+		prefix   string
+		from, to int
+		kept     int
+	}{
+		{true, watcherinfo.Active, "a", 0, mostRemote + 1, mostRemote},
+		{false, watcherinfo.Terminated, "a", 0, 100, mostRemote - 100},
+		{false, watcherinfo.Active, "b", 0, 200, mostRemote},
+		{true, watcherinfo.Active, "c", 0, mostRemote + 1, mostRemote}, // it began anew
+		{true, watcherinfo.Active, "c", 0, 10, 10},
+	} {
+		elsewhere(step.full, step.status, step.prefix, step.from, step.to)
+		if n := kept(); n != step.kept {
+			t.Errorf("%v: %d are kept", step, n)
+		}
+		for id := range b.winfo.lists[alice].remotes["server-b"].rows {
+			if step.full && !strings.HasPrefix(id, step.prefix) {
+				t.Fatalf("%v: of %s she was not told again", step, id)
+			}
+		}
+	}
+}
+
 // TestIDsOfTwoServers are each server's own: in one document they differ.
 func TestIDsOfTwoServers(t *testing.T) {
 	tell := map[string]func(event.Update){}
