@@ -127,18 +127,21 @@ func TestRefused(t *testing.T) {
 		doc  string
 		kind Kind
 	}{
-		"no XML":              {"<ruleset", NotWellFormed},
-		"a document type":     {"<!DOCTYPE r>" + ruleset(""), NotWellFormed},
-		"too large":           {strings.Repeat(" ", 200<<10), NotWellFormed},
-		"another root":        {"<ruleset/>", Schema},
-		"an id twice":         {ruleset(one("1", `<one id="sip:a@b"/>`, "block") + one("1", `<one id="sip:a@b"/>`, "block")), Schema},
-		"a handling":          {ruleset(one("1", `<one id="sip:a@b"/>`, "perhaps")), Schema},
-		"a sphere":            {ruleset(`<rule id="1"><conditions><sphere value="work"/></conditions></rule>`), Constraint},
-		"a telephone":         {ruleset(one("1", `<one id="tel:+123"/>`, "block")), Constraint},
-		"a part of it":        {ruleset(strings.Replace(one("1", `<one id="sip:a@b"/>`, "allow"), "<p:provide-all-attributes/>", "<p:provide-mood>true</p:provide-mood>", 1)), Constraint},
-		"another's identity":  {ruleset(one("1", `<x xmlns="u"/>`, "allow")), Constraint},
-		"what is no rule":     {ruleset(`<other/>`), Schema},
-		"something in except": {ruleset(one("1", `<many><x xmlns="u"/></many>`, "allow")), Constraint},
+		"no XML":                 {"<ruleset", NotWellFormed},
+		"a document type":        {"<!DOCTYPE r>" + ruleset(""), NotWellFormed},
+		"too large":              {strings.Repeat(" ", 200<<10), NotWellFormed},
+		"another root":           {"<ruleset/>", Schema},
+		"an id twice":            {ruleset(one("1", `<one id="sip:a@b"/>`, "block") + one("1", `<one id="sip:a@b"/>`, "block")), Schema},
+		"a handling":             {ruleset(one("1", `<one id="sip:a@b"/>`, "perhaps")), Schema},
+		"a sphere":               {ruleset(`<rule id="1"><conditions><sphere value="work"/></conditions></rule>`), Constraint},
+		"a telephone":            {ruleset(one("1", `<one id="tel:+123"/>`, "block")), Constraint},
+		"a part of it":           {ruleset(strings.Replace(one("1", `<one id="sip:a@b"/>`, "allow"), "<p:provide-all-attributes/>", "<p:provide-mood>true</p:provide-mood>", 1)), Constraint},
+		"another's identity":     {ruleset(one("1", `<x xmlns="u"/>`, "allow")), Constraint},
+		"what is no rule":        {ruleset(`<other/>`), Schema},
+		"two identities":         {ruleset(one("1", `<one id="sip:a@b"/></identity><identity><many/>`, "allow")), Constraint},
+		"two sets of conditions": {ruleset(strings.Replace(one("1", `<one id="sip:a@b"/>`, "allow"), "<conditions>", "<conditions/><conditions>", 1)), Schema},
+		"two handlings":          {ruleset(one("1", `<one id="sip:a@b"/>`, "block</p:sub-handling><p:sub-handling>allow")), Schema},
+		"something in except":    {ruleset(one("1", `<many><x xmlns="u"/></many>`, "allow")), Constraint},
 	} {
 		_, err := Parse([]byte(tt.doc), alice, "example.com")
 		var refused *Error

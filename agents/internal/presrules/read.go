@@ -119,28 +119,38 @@ func sorted(set map[string]bool) []string {
 
 func readRule(e *strictxml.Element, domain string) (rule, *Error) {
 	r := rule{ones: map[string]bool{}, handling: db.Block}
-	conditions := e.All("conditions")
-	if len(conditions) == 0 || len(conditions[0].Children) == 0 {
-		r.many = []many{{}} // without a condition it is for everybody
+	for _, part := range []string{"conditions", "actions", "transformations"} {
+		if len(e.All(part)) > 1 {
+			return r, &Error{Schema, "want " + part + " once"}
+		}
 	}
-	for _, of := range conditions {
+	conditions := 0
+	for _, of := range e.All("conditions") {
 		for _, c := range of.Children {
-			if !c.Is(policySpace, "identity") {
+			switch conditions++; {
+			case !c.Is(policySpace, "identity"):
 				return r, &Error{Constraint, fmt.Sprintf("the condition %.40q: watchers are told apart by who they are alone", c.Local)}
+			case conditions > 1: // RFC 4745 section 6: all of them would have to hold
+				return r, &Error{Constraint, "a rule for those who are in several identities: want one identity"}
 			}
 			if err := r.identity(c, domain); err != nil {
 				return r, err
 			}
 		}
 	}
+	if conditions == 0 {
+		r.many = []many{{}} // it is for everybody
+	}
+	handled := false
 	for _, actions := range e.All("actions") {
 		for _, a := range actions.Children {
 			if !a.Is(rulesSpace, "sub-handling") {
 				continue // RFC 4745 section 8: what is not known permits nothing
 			}
-			if r.handling = db.Handling(a.Token()); !slices.Contains(order, r.handling) {
-				return r, &Error{Schema, fmt.Sprintf("sub-handling %.40q", a.Token())}
+			if r.handling = db.Handling(a.Token()); handled || !slices.Contains(order, r.handling) {
+				return r, &Error{Schema, fmt.Sprintf("sub-handling %.40q: want one, of block, confirm, polite-block and allow", a.Token())}
 			}
+			handled = true
 		}
 	}
 	if r.handling == db.Allow && !showsAll(e) {
