@@ -59,9 +59,9 @@ func (s *Subscription) isList(ctx context.Context, res *message.Response) error 
 	return fmt.Errorf("%s %w", s.target.String(), ErrNoList)
 }
 
-// listed reads what a NOTIFY of a list tells.
-func (s *Subscription) listed(req *message.Request) (*rlmi.List, error) {
-	if !s.opts.List || len(req.Body()) == 0 {
+// listed reads what a NOTIFY of a list tells; nil tells nothing.
+func listed(req *message.Request) (*rlmi.List, error) {
+	if req == nil {
 		return nil, nil
 	}
 	l, err := rlmi.Parse(message.Get(req, "Content-Type"), req.Body(), rlmi.DefaultLimits)

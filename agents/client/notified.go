@@ -8,8 +8,6 @@ import (
 
 	"presfed/agents/internal/dialog"
 	"presfed/agents/internal/message"
-	"presfed/agents/internal/rlmi"
-	"presfed/agents/internal/watcherinfo"
 )
 
 // notified takes a NOTIFY (RFC 6665 section 4.1.3).
@@ -28,13 +26,9 @@ func (c *Client) notified(req *message.Request, reply func(int, ...string)) {
 		return
 	}
 	state, params, err := subscriptionState(req)
-	var list *rlmi.List
+	var tell func(state, reason string)
 	if err == nil {
-		list, err = s.listed(req)
-	}
-	var watchers *watcherinfo.Document
-	if err == nil {
-		watchers, err = s.watched(req)
+		tell, err = s.read(req)
 	}
 	if err == nil {
 		err = s.take(req, id.Remote, state, params)
@@ -50,14 +44,7 @@ func (c *Client) notified(req *message.Request, reply func(int, ...string)) {
 	}
 	reply(200)
 	reason, _ := params.Get("reason")
-	switch {
-	case s.opts.List:
-		s.tellList(list, state, reason)
-	case s.ofWatchers():
-		s.tellWatchers(watchers, state, reason)
-	default:
-		s.tell(req, state, reason)
-	}
+	tell(state, reason)
 	if state == "terminated" {
 		s.mu.Lock()
 		s.retry = retryAfter(params)
@@ -66,10 +53,27 @@ func (c *Client) notified(req *message.Request, reply func(int, ...string)) {
 	}
 }
 
+// read reads what a NOTIFY says beside the state, and gives what tells both; nil is
+// none.
+func (s *Subscription) read(req *message.Request) (tell func(state, reason string), err error) {
+	if req != nil && len(req.Body()) == 0 {
+		req = nil
+	}
+	switch {
+	case s.opts.List:
+		l, err := listed(req)
+		return func(state, reason string) { s.tellList(l, state, reason) }, err
+	case s.ofWatchers():
+		d, err := watched(req)
+		return func(state, reason string) { s.tellWatchers(d, state, reason) }, err
+	}
+	return func(state, reason string) { s.tell(req, state, reason) }, nil
+}
+
 // tell tells what a NOTIFY of a single resource says.
 func (s *Subscription) tell(req *message.Request, state, reason string) {
 	e := Event{Type: "presence", Entity: s.entity(), State: state, Reason: reason}
-	if len(req.Body()) > 0 {
+	if req != nil {
 		e.ContentType, e.Body = message.Get(req, "Content-Type"), string(req.Body())
 		e.readPresence(req.Body())
 	}

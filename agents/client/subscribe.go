@@ -247,14 +247,8 @@ func (s *Subscription) over(reason string) {
 	s.state, s.reason = "terminated", reason
 	s.mu.Unlock()
 	if s.client.forget(s) && was != "terminated" {
-		switch {
-		case s.opts.List:
-			s.tellList(nil, "terminated", reason)
-		case s.ofWatchers():
-			s.tellWatchers(nil, "terminated", reason)
-		default:
-			s.client.emit(Event{Type: "presence", Entity: s.entity(), State: "terminated", Reason: reason})
-		}
+		tell, _ := s.read(nil) // nothing can be wrong with it
+		tell("terminated", reason)
 	}
 }
 

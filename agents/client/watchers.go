@@ -43,9 +43,9 @@ func (s *Subscription) Watchers() (all []Watcher) {
 	return all
 }
 
-// watched reads what a NOTIFY tells of watchers.
-func (s *Subscription) watched(req *message.Request) (*watcherinfo.Document, error) {
-	if !s.ofWatchers() || len(req.Body()) == 0 {
+// watched reads what a NOTIFY tells of watchers; nil tells nothing.
+func watched(req *message.Request) (*watcherinfo.Document, error) {
+	if req == nil {
 		return nil, nil
 	}
 	d, err := watcherinfo.Parse(req.Body())
