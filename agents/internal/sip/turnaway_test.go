@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"presfed/agents/internal/bounded"
 	"presfed/agents/internal/message"
 )
 
@@ -32,7 +33,9 @@ func FuzzSkim(f *testing.F) {
 	}
 	f.Add([]byte("A \r\nv:SIP/2.0/U a;branch=x\r\nf:\r\nt:\r\ni:\r\nCSeq:\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		h, ok := skim(raw)
+		var h skimmed
+		var ok bool
+		bounded.Read(t, len(raw), func() { h, ok = skim(raw) })
 		if !ok {
 			return
 		}
