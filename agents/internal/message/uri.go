@@ -83,16 +83,9 @@ func readURI(s string) (u URI, wrong string) {
 
 // readHostPort: an IPv6 literal keeps its brackets, no port is 0.
 func readHostPort(s string) (host string, port int, wrong string) {
-	end := strings.IndexByte(s, ']') + 1
-	colon := strings.IndexByte(s[end:], ':')
-	host = s
-	if colon >= 0 {
-		host = s[:end+colon]
-		n, err := strconv.ParseUint(s[end+colon+1:], 10, 16)
-		if err != nil || n == 0 {
-			return "", 0, "a port out of range"
-		}
-		port = int(n)
+	host, port, ok := cutPort(s)
+	if !ok {
+		return "", 0, "a port out of range"
 	}
 	literal, isLiteral := strings.CutPrefix(host, "[")
 	literal, closed := strings.CutSuffix(literal, "]")
@@ -106,6 +99,18 @@ func readHostPort(s string) (host string, port int, wrong string) {
 		return "", 0, "no host"
 	}
 	return host, port, ""
+}
+
+// cutPort cuts a port off, which is behind the last colon that is not within brackets;
+// 0 where there is none.
+func cutPort(s string) (host string, port int, ok bool) {
+	end := strings.IndexByte(s, ']') + 1
+	colon := strings.LastIndexByte(s[end:], ':')
+	if colon < 0 {
+		return s, 0, true
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(s[end+colon+1:]), 10, 16)
+	return s[:end+colon], int(n), err == nil && n > 0
 }
 
 // AppendURI writes u, as u.String would, behind what is in b.

@@ -39,8 +39,8 @@ func ParseVia(s string) (Via, error) {
 	if semi := strings.IndexByte(sentBy, ';'); semi >= 0 {
 		sentBy, params = strings.TrimSpace(sentBy[:semi]), sentBy[semi:]
 	}
-	host, port, err := splitHostPort(sentBy)
-	if err != nil || !IsToken(via.Transport) {
+	host, port, ok := readSentBy(sentBy)
+	if !ok || !IsToken(via.Transport) {
 		return bad("bad sent-by")
 	}
 	via.Host, via.Port = host, port
@@ -52,38 +52,14 @@ func ParseVia(s string) (Via, error) {
 	return via, nil
 }
 
-func splitHostPort(s string) (host string, port int, err error) {
-	bad := func() (string, int, error) {
-		return "", 0, &ParseError{Status: 400, Where: "host", What: quoteClip(s)}
-	}
-	end := strings.LastIndexByte(s, ':')
-	if strings.HasPrefix(s, "[") {
-		closing := strings.IndexByte(s, ']')
-		if closing < 0 {
-			return bad()
-		}
-		end = -1
-		if rest := s[closing+1:]; rest != "" {
-			if rest[0] != ':' {
-				return bad()
-			}
-			end = closing + 1
-		}
-	}
-	host = s
-	if end >= 0 {
-		host = s[:end]
-		n, perr := strconv.ParseUint(strings.TrimSpace(s[end+1:]), 10, 16)
-		if perr != nil || n == 0 {
-			return bad()
-		}
-		port = int(n)
-	}
+// readSentBy reads the host of a Via, which is put up with in more spellings than that of
+// a URI (RFC 3261 section 25.1 has white space around the colon).
+func readSentBy(s string) (host string, port int, ok bool) {
+	host, port, ok = cutPort(s)
 	host = strings.TrimSpace(host)
-	if host == "" || strings.ContainsAny(host, " \t,;<>\"@") {
-		return bad()
-	}
-	return host, port, nil
+	inner, opened := strings.CutPrefix(host, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	return host, port, ok && inner != "" && opened == closed && !strings.ContainsAny(inner, "[] \t,;<>\"@")
 }
 
 // String is the field's value.
