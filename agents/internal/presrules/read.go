@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"presfed/agents/internal/message"
 	"presfed/agents/internal/strictxml"
 	"presfed/db"
 )
@@ -174,7 +175,7 @@ func (r *rule) identity(e *strictxml.Element, domain string) *Error {
 				switch {
 				case !x.Is(policySpace, "except"):
 					return &Error{Constraint, fmt.Sprintf("%.40q in many", x.Local)}
-				case x.AttrToken("domain") != "":
+				case x.AttrToken("domain") != "" && x.AttrToken("id") == "":
 					m.exceptDomains[strings.ToLower(x.AttrToken("domain"))] = true
 				default:
 					one, err := address(x, domain)
@@ -198,7 +199,14 @@ func address(e *strictxml.Element, domain string) (string, *Error) {
 	if len(e.Children) > 0 || !slices.Contains([]string{"sip", "sips", "pres"}, strings.ToLower(scheme)) {
 		return "", &Error{Constraint, fmt.Sprintf("the watcher %.80q: want sip:USER@DOMAIN", id)}
 	}
-	aor, err := db.ParseAOR(rest, domain)
+	if e.AttrToken("domain") != "" {
+		return "", &Error{Schema, fmt.Sprintf("the watcher %.80q with a domain: want one of them", id)} // RFC 4745 section 7.2
+	}
+	user, host, found := strings.Cut(rest, "@")
+	if !found {
+		host = domain
+	}
+	aor, err := db.ParseAOR(message.Unescape(user)+"@"+host, domain)
 	if err != nil {
 		return "", &Error{Constraint, fmt.Sprintf("the watcher %.80q: %v", id, err)}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"slices"
+	"strings"
 
 	"presfed/db"
 )
@@ -23,7 +24,7 @@ func Bytes(rules []db.Rule, fallback db.Handling) []byte {
 		switch r.Match {
 		case db.MatchUser:
 			b.WriteString("\n        <cr:one")
-			put(&b, "id", "sip:"+r.Watcher)
+			put(&b, "id", uri(r.Watcher))
 			b.WriteString("/>")
 		default:
 			b.WriteString("\n        <cr:many")
@@ -36,7 +37,7 @@ func Bytes(rules []db.Rule, fallback db.Handling) []byte {
 				switch {
 				case except.Match == db.MatchUser && (r.Match == db.MatchDefault || domain == r.Watcher):
 					b.WriteString("\n          <cr:except")
-					put(&b, "id", "sip:"+except.Watcher)
+					put(&b, "id", uri(except.Watcher))
 					b.WriteString("/>")
 				case except.Match == db.MatchDomain && r.Match == db.MatchDefault:
 					b.WriteString("\n          <cr:except")
@@ -61,6 +62,9 @@ func Bytes(rules []db.Rule, fallback db.Handling) []byte {
 	b.WriteString("\n</cr:ruleset>\n")
 	return b.Bytes()
 }
+
+// uri is whom an address of record names, in whom nothing is escaped.
+func uri(aor string) string { return "sip:" + strings.ReplaceAll(aor, "%", "%25") }
 
 func put(b *bytes.Buffer, name, value string) {
 	b.WriteString(" " + name + `="`)
