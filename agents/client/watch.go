@@ -54,18 +54,16 @@ func (c *Client) Watches() []*Watch {
 }
 
 // Target is whom it watches.
-func (w *Watch) Target() string { return w.latest().Target() }
+func (w *Watch) Target() string { return w.Latest().Target() }
 
 // Event is the event package.
-func (w *Watch) Event() string { return w.latest().opts.Event }
-
-// Latest is its subscription at present.
-func (w *Watch) Latest() *Subscription { return w.latest() }
+func (w *Watch) Event() string { return w.Latest().opts.Event }
 
 // List says that it watches a list.
 func (w *Watch) List() bool { return w.opts.List }
 
-func (w *Watch) latest() *Subscription {
+// Latest is its subscription at present.
+func (w *Watch) Latest() *Subscription {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.sub
@@ -74,7 +72,7 @@ func (w *Watch) latest() *Subscription {
 // Unwatch ends it; the NOTIFY that closes its subscription follows.
 func (w *Watch) Unwatch(ctx context.Context) error {
 	w.stop()
-	return w.latest().Unsubscribe(ctx)
+	return w.Latest().Unsubscribe(ctx)
 }
 
 // firstPause is the pause after a failure; it doubles up to lastPause.
@@ -87,7 +85,7 @@ const (
 func (w *Watch) keep(ctx context.Context) {
 	c, failures := w.client, 0
 	for {
-		sub := w.latest()
+		sub := w.Latest()
 		began := c.clock.Now()
 		select {
 		case <-sub.Done():
