@@ -218,7 +218,9 @@ func (s *Session) finish(reason string) {
 		}
 	}
 	s.client.drop(s)
-	s.client.typing.ended(s.peer)
+	if !s.ForFile() {
+		s.client.typing.ended(s.peer)
+	}
 	s.takes.close(reason)
 	if told {
 		s.client.emit(Event{Type: "closed", Peer: s.peer, Via: cmp.Or(s.via(), "session"), Reason: reason})

@@ -73,10 +73,10 @@ func (c *Client) Composing(target string) error {
 	return nil
 }
 
-// talking is the established session with a user.
+// talking is the established session for messages with a user.
 func (c *Client) talking(peer string) *Session {
 	for _, s := range c.Sessions() {
-		if s.peer == peer && s.Established() {
+		if s.peer == peer && !s.ForFile() && s.Established() {
 			return s
 		}
 	}

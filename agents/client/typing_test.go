@@ -157,3 +157,50 @@ func TestComposerVanishes(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// A session for a file is no conversation: what is said of composing is not said in it,
+// and goes on when it ends.
+func TestAFileIsNoConversation(t *testing.T) {
+	path, _ := saved(t, "x.bin", 100)
+	bob, _ := taker(t, "tcp:127.0.0.1:9", func(c *client.Config) { c.Answer = client.AnswerAuto })
+	alice := newDevice(t, "alice", "tcp:"+bob.Addr("TCP").String(), nil)
+	composes := func() {
+		if err := alice.Composing("bob"); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := alice.SendFile(timeout(t), "bob", path, client.FileOptions{Progress: func(int64, int64) { composes() }}); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for range 4 {
+		e := within(t, bob.events, "an event")
+		seen[e.Type] = e.Via
+	}
+	if seen["composing"] != "page" || len(seen) != 4 {
+		t.Errorf("%v", seen)
+	}
+	s, err := alice.IM(timeout(t), "bob", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob.next("session")
+	composes()
+	if e := bob.next("composing"); e.State != "active" || e.Via != "session" {
+		t.Errorf("%+v", e)
+	}
+	if err := alice.SendFile(timeout(t), "bob", path, client.FileOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	bob.next("session")
+	bob.next("file")
+	if e := bob.next("closed"); e.Via != "file" {
+		t.Errorf("%+v", e)
+	}
+	if err := s.Close(timeout(t)); err != nil {
+		t.Error(err)
+	}
+	if e := bob.next("composing"); e.State != "idle" {
+		t.Errorf("%+v", e)
+	}
+}
