@@ -31,7 +31,7 @@ type servers struct {
 func newServers(t *testing.T) *servers {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("needs other loopback addresses than 127.0.0.1")
+		programs.Skip(t, "what programs do with us", "that needs other loopback addresses than 127.0.0.1")
 	}
 	topology := bed.Topology{
 		Domain: "example.com", Digest: []string{"MD5"},

@@ -25,7 +25,7 @@ import (
 // on the disk when it is answered. PRESFED_FILE=1073741824 makes it 1 GiB.
 func TestFileInConstantMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("memory is read from /proc")
+		programs.Skip(t, "the memory that a file takes", "it is read from /proc")
 	}
 	size := int64(50_000_000)
 	if s := os.Getenv("PRESFED_FILE"); s != "" {

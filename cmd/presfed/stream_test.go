@@ -24,7 +24,7 @@ const mostResident = 64 << 10
 // large it is. PRESFED_STREAM=1073741824 makes it 1 GiB.
 func TestStreamInConstantMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("memory is read from /proc")
+		programs.Skip(t, "the memory that a long message takes", "it is read from /proc")
 	}
 	size := int64(100 << 20) // more than may be resident
 	if s := os.Getenv("PRESFED_STREAM"); s != "" {
