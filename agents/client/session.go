@@ -218,7 +218,7 @@ func (s *Session) finish(reason string) {
 		}
 	}
 	s.client.drop(s)
-	if !s.ForFile() {
+	if s.client.talking(s.peer) == nil {
 		s.client.typing.ended(s.peer)
 	}
 	s.takes.close(reason)

@@ -217,7 +217,7 @@ func (t *typing) over(from string) {
 	}
 }
 
-// ended: the session with a user is over, and with it what was said in it; the next
+// ended: the last session with a user is over, and with it what was said in it; the next
 // one agrees anew on what it takes.
 func (t *typing) ended(peer string) {
 	key := writing{peer, true}
