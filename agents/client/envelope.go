@@ -59,18 +59,12 @@ func (s *Session) SendWrapped(ctx context.Context, contentType string, body []by
 	switch {
 	case err != nil:
 		return "", err
-	case s.Calling():
-		return "", ErrNotAnswered
-	case !s.Established():
-		return "", ErrClosed
-	case !s.media.TakesWrapped(contentType, cpim.Type):
+	case s.Established() && !s.media.TakesWrapped(contentType, cpim.Type):
 		return "", fmt.Errorf("message to %s: %w: %s in %s", s.peer, msrp.ErrType, contentType, cpim.Type)
 	}
-	s.client.typing.sending(ctx, s.peer)
-	if err = s.put(ctx, cpim.Type, wrapped); err != nil {
-		return "", fmt.Errorf("message to %s: %w", s.peer, err)
+	if err = s.deliver(ctx, cpim.Type, bytes.NewReader(wrapped), "", id); err != nil {
+		return "", err
 	}
-	s.client.emit(Event{Type: "sent", Peer: s.peer, Via: "session", ContentType: cpim.Type, Size: int64(len(wrapped)), MessageID: id})
 	return id, nil
 }
 

@@ -187,7 +187,7 @@ func (inv *invitation) accepted(ctx context.Context, res *message.Response) erro
 		err = s.connect(ctx, theirs, speaks)
 	}
 	if err == nil && speaks {
-		err = s.deliver(ctx, textPlain, inv.call.body(), inv.call.id)
+		err = s.deliver(ctx, textPlain, inv.call.body(), inv.call.id, "")
 	}
 	if err != nil {
 		s.giveUpOn(err.Error())

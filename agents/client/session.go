@@ -147,11 +147,12 @@ func (s *Session) Send(ctx context.Context, text string) error {
 
 // SendBody is Send for any content, read as it goes; it does not close body.
 func (s *Session) SendBody(ctx context.Context, contentType string, body io.Reader) error {
-	return s.deliver(ctx, contentType, body, "")
+	return s.deliver(ctx, contentType, body, "", "")
 }
 
-// deliver is SendBody with a Message-ID; "": a new one.
-func (s *Session) deliver(ctx context.Context, contentType string, body io.Reader, id string) error {
+// deliver is SendBody with a Message-ID, "" being a new one, and the ID that notices
+// name the message by, "" where it asks for none.
+func (s *Session) deliver(ctx context.Context, contentType string, body io.Reader, id, noticeID string) error {
 	switch {
 	case s.Calling():
 		return ErrNotAnswered
@@ -163,7 +164,7 @@ func (s *Session) deliver(ctx context.Context, contentType string, body io.Reade
 	if err != nil {
 		return fmt.Errorf("message to %s: %w", s.peer, err)
 	}
-	s.client.emit(Event{Type: "sent", Peer: s.peer, Via: "session", ContentType: contentType, Size: sent.Size})
+	s.client.emit(Event{Type: "sent", Peer: s.peer, Via: "session", ContentType: contentType, Size: sent.Size, MessageID: noticeID})
 	return nil
 }
 
