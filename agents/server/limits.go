@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"time"
 
 	"presfed/agents/internal/event"
@@ -32,8 +33,5 @@ func (l Limits) endpoint(connect time.Duration) sip.Limits {
 // notifier's are those of watchers. A long list has many of one watcher, and a killed
 // server has left as many here.
 func (l Limits) notifier() event.Limits {
-	if l.Subscriptions == 0 {
-		l.Subscriptions = 5000
-	}
-	return event.Limits{Watcher: l.Subscriptions}
+	return event.Limits{Watcher: cmp.Or(l.Subscriptions, 5000)}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // harmful are user parts that somebody may hope to be taken for something else than a
-// name: raw as they stand in the message, with what answers them.
+// name, as they stand in the message.
 var harmful = []string{
 	"'%20OR%20'1'='1", "alice';%20DROP%20TABLE%20user;--", "alice'--", "%27%22%60", "alice%22", "alice%00", "%00", "%00alice", "alice%0d%0aVia:%20x", "%0A", "%1B%5B31m%07", "%C2%9B31m", "%E2%80%AEecila",
 	"%61lice%2500", "%2561lice", "alice%40example.com", "alice%40evil.example", "..%2f..%2fetc%2fpasswd", "%25s%25n%25x", "$%7Bjndi:ldap:%2f%2fx%7D", "alice;user=phone", "%FF%FE", "%ED%A0%80", "%",

@@ -157,8 +157,7 @@ func day(b *domain, at string, place routing.Place, there bool, list bool) *spy 
 	}
 	l.publishes(0, "open", "during", "3600")
 	again("3600")
-	for _, p := range place.Servers[1:] {
-		_ = p
+	for range place.Servers[1:] {
 		l.publishes(1, "open", "second", "3600")
 	}
 	s.asks(s.request("SUBSCRIBE", "alice", "Event", "presence", "Expires", "0"), true)

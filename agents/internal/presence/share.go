@@ -56,8 +56,8 @@ func (p *Presence) SetShare(presentity string, from Origin, s *Share) {
 		if who.stale(); missing {
 			who.unseen(from.Watcher)
 		}
-		before := who.last
-		tell = func(told map[*event.Subscription]bool) { p.tellSince(who, before, told) }
+		last := who.last // decisions look at the views
+		tell = func(told map[*event.Subscription]bool) { p.tellSince(who, last, told) }
 	}
 	var told map[*event.Subscription]bool
 	if was, is := decides(before), decides(s); was.Denied != is.Denied || from.Watcher != "" && was != is {
